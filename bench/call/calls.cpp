@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: BSL-1.0
+// Runs the benchmarks of single calls, and judges them.
+#include "call/measure.hpp"
+#include "sections.hpp"
+
+#include <cstdio>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace bench {
+
+namespace {
+
+struct samples {
+    std::vector<double> nanoseconds;
+    double allocations = 0;  ///< the most seen in a repetition
+};
+
+/// Keeps the repetitions of each benchmark; prints nothing.
+class collector final : public benchmark::BenchmarkReporter {
+  public:
+    bool ReportContext(Context const&) override { return true; }
+
+    void ReportRuns(std::vector<Run> const& runs) override {
+        for (auto const& run : runs) {
+            auto const time = run.counters.find(time_counter);
+            if (run.run_type != Run::RT_Iteration || time == run.counters.end()) continue;
+            auto name = run.run_name.function_name;
+            if (run.threads > 1) name += "/threads:" + std::to_string(run.threads);
+            auto& kept = found[name];
+            kept.nanoseconds.push_back(time->second);
+            kept.allocations =
+                std::max(kept.allocations, double{run.counters.at(allocations_counter)});
+        }
+    }
+
+    std::map<std::string, samples> found;
+};
+
+std::map<std::string, samples> run_all(plan const& chosen) {
+    add_success();
+    add_breaker();
+    add_failed_once();
+    // Interleaved: a burst of noise hits a little of each instead of all of one.
+    auto arguments = std::vector<std::string>{
+        "bench", "--benchmark_enable_random_interleaving=true",
+        std::string{"--benchmark_repetitions="} + (chosen.quick ? "15" : "41"),
+        std::string{"--benchmark_min_time="} + (chosen.quick ? "0.01" : "0.02")};
+    std::vector<char*> pointers;
+    for (auto& one : arguments) pointers.push_back(one.data());
+    auto count = static_cast<int>(pointers.size());
+    benchmark::Initialize(&count, pointers.data());
+    collector results;
+    benchmark::RunSpecifiedBenchmarks(&results);
+    return std::move(results.found);
+}
+
+std::string difference_text(samples const& more, samples const& less) {
+    auto const one = spread_of(more.nanoseconds);
+    auto const other = spread_of(less.nanoseconds);
+    char buffer[128];
+    std::snprintf(buffer, sizeof buffer, "%+.2f ns (%.2f vs %.2f; medians %.2f vs %.2f)",
+                  one.least - other.least, one.least, other.least, one.median, other.median);
+    return buffer;
+}
+
+double least(samples const& what) { return spread_of(what.nanoseconds).least; }
+
+}  // namespace
+
+void measure_calls(plan const& chosen, report& into) {
+    auto found = run_all(chosen);
+    auto& details = into.details.at("call");
+    details.set(
+        "note",
+        "per call, in one run, repetitions interleaved at random; verdicts compare the least "
+        "of each, since noise on a shared machine only adds");
+    for (auto const& [name, one] : found)
+        details.at(name)
+            .set("time_ns", spread_of(one.nanoseconds))
+            .set("allocations", one.allocations);
+
+    auto const above = [&](char const* title, char const* more, char const* less, double most) {
+        into.judge(title, least(found.at(more)) - least(found.at(less)) <= most,
+                   difference_text(found.at(more), found.at(less)),
+                   "≤ " + text(most, "ns", 0) + " more", requirement::goal);
+    };
+    above("call: value, above the hand-written loop", "call/value/recoup",
+          "call/value/hand_written", 1);
+    above("call: reply, above the hand-written loop", "call/reply/recoup",
+          "call/reply/hand_written", 1);
+    above("call: closed breaker", "call/reply/recoup_breaker", "call/reply/recoup", 5);
+    above("call: closed breaker, 2 threads", "call/reply/recoup_breaker/threads:2",
+          "call/reply/recoup/threads:2", 5);
+    auto const rejected = spread_of(found.at("call/rejected/recoup_breaker").nanoseconds);
+    into.judge("call: rejected by an open breaker", rejected.least <= 12,
+               text(rejected.least, "ns") + " (median " + text(rejected.median, "ns") + ")",
+               "≤ 12 ns", requirement::goal);
+    above("call: failed once, above the hand-written loop", "call/failed_once/recoup",
+          "call/failed_once/hand_written", 15);
+
+    auto allocated = 0.0;
+    for (auto const& [name, one] : found)
+        if (name.find("thrown") == std::string::npos)
+            allocated = std::max(allocated, one.allocations);
+    // A few allocations of the framework's own may fall into a repetition of millions of calls.
+    into.judge("call: allocations where nothing is thrown", allocated < 0.001,
+               text(allocated, "a call", 3), "0");
+}
+
+}  // namespace bench

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "support/allocations.hpp"
+
+#include <benchmark/benchmark.h>
+
+#include <chrono>
+#include <cstdint>
+
+namespace bench {
+
+/// Names of the counters that a benchmark leaves behind, each a mean over its threads.
+inline constexpr auto time_counter = "ns_per_call";
+inline constexpr auto allocations_counter = "allocations_per_call";
+
+/// Times `call(question)`. By its own clock, since versions of Google Benchmark differ in what they
+/// call the time of a call where there is more than one thread.
+template <class Call>
+void measure(benchmark::State& state, Call&& call) {
+    std::uint64_t question = 0;
+    auto const allocated = allocations();
+    auto const begin = std::chrono::steady_clock::now();
+    for (auto _ : state) {
+        auto outcome = call(question++);
+        benchmark::DoNotOptimize(outcome);
+    }
+    auto const took =
+        std::chrono::duration<double, std::nano>{std::chrono::steady_clock::now() - begin};
+    auto const calls = static_cast<double>(state.iterations());
+    state.counters[time_counter] =
+        benchmark::Counter{took.count() / calls, benchmark::Counter::kAvgThreads};
+    state.counters[allocations_counter] = benchmark::Counter{
+        static_cast<double>(allocations() - allocated) / calls, benchmark::Counter::kAvgThreads};
+}
+
+/// Registers `run`, to be interleaved with all others.
+template <class Run>
+void add(char const* name, int threads, Run run) {
+    benchmark::RegisterBenchmark(name, run)->Threads(threads);
+}
+
+void add_success();
+void add_breaker();
+void add_failed_once();
+
+}  // namespace bench

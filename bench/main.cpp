@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "sections.hpp"
+#include "support/machine.hpp"
+
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <string>
+
+namespace {
+
+struct section {
+    char const* name;
+    void (*run)(bench::plan const&, bench::report&);
+};
+
+// The calls first: threads and heaps of the others would disturb them.
+constexpr section sections[] = {
+    {"call", bench::measure_calls},
+    {"memory", bench::measure_memory},
+    {"overhead", bench::measure_overhead},
+    {"success", bench::measure_success},
+    {"recovery_time", bench::measure_recovery_time},
+    {"load", bench::measure_load},
+    {"compile", bench::measure_compile_cost},
+};
+
+struct options {
+    bench::plan plan{};
+    std::string only{};
+    std::string report = "report.json";
+};
+
+int usage(char const* program) {
+    std::fprintf(
+        stderr,
+        "usage: %s [--quick] [--only SECTION] [--scratch DIR] [--report FILE]\nsections:", program);
+    for (auto const& one : sections) std::fprintf(stderr, " %s", one.name);
+    std::fputc('\n', stderr);
+    return 2;
+}
+
+bool is_section(std::string const& name) {
+    for (auto const& one : sections)
+        if (name == one.name) return true;
+    return false;
+}
+
+/// Returns: false where they cannot be understood.
+bool parse(int count, char** arguments, options& into) {
+    for (auto i = 1; i < count; ++i) {
+        std::string const name = arguments[i];
+        if (name == "--quick") {
+            into.plan.quick = true;
+            continue;
+        }
+        if (i + 1 == count) return false;
+        std::string const value = arguments[++i];
+        if (name == "--only" && is_section(value))
+            into.only = value;
+        else if (name == "--scratch")
+            into.plan.scratch = value;
+        else if (name == "--report")
+            into.report = value;
+        else
+            return false;
+    }
+    return true;
+}
+
+void set_requirements(bench::figures& into) {
+    into.set("max_overhead_percent", 5.0)
+        .set("max_memory_overhead_mb", 5.0)
+        .set("min_success_rate_percent", 90.0)
+        .set("max_recovery_time_ms", 500.0)
+        .set("max_success_above_hand_written_ns", 1.0)
+        .set("max_closed_breaker_ns", 5.0)
+        .set("max_rejected_ns", 12.0)
+        .set("max_failed_once_above_hand_written_ns", 15.0)
+        .set("max_resume_goal_ms", 10.0)
+        .set("max_compile_time_ratio", 2.0);
+}
+
+int run(options const& chosen) {
+    bench::report found;
+    set_requirements(found.requirements);
+    auto& machine = found.details.at("environment");
+    bench::describe_machine(machine);
+    auto const load_before = bench::load_average();
+    auto const noisy = load_before > 0.3 * bench::processors();
+    machine.set("quick", chosen.plan.quick)
+        .set("load_average_before", load_before)
+        .set("noisy", noisy);
+    if (noisy)
+        std::printf("note: the load average is %.2f: others work here, and the figures are noisy\n",
+                    load_before);
+    auto const begin = std::chrono::steady_clock::now();
+    for (auto const& one : sections) {
+        if (!chosen.only.empty() && chosen.only != one.name) continue;
+        auto const start = std::chrono::steady_clock::now();
+        std::printf("==> %s", one.name);
+        std::fflush(stdout);
+        one.run(chosen.plan, found);
+        std::printf(
+            " (%.1f s)\n",
+            std::chrono::duration<double>{std::chrono::steady_clock::now() - start}.count());
+    }
+    machine.set("load_average_after", bench::load_average());
+    found.seconds = std::chrono::duration<double>{std::chrono::steady_clock::now() - begin}.count();
+
+    std::puts("");
+    bench::print_table(found);
+    // What a call costs in nanoseconds is a goal, not a gate: on a machine that others use, too, noise
+    // alone can miss it, and a gate that fails by noise is soon switched off.
+    auto missed = 0;
+    auto goals_missed = 0;
+    for (auto const& one : found.verdicts)
+        if (!one.met) ++(one.of == bench::requirement::goal ? goals_missed : missed);
+    if (!bench::write_json(found, chosen.report)) {
+        std::fprintf(stderr, "bench: cannot write the report to %s\n", chosen.report.c_str());
+        return 2;
+    }
+    std::printf("\n%zu verdicts: %d gates missed, %d goals missed; %.0f s; details in %s\n",
+                found.verdicts.size(), missed, goals_missed, found.seconds, chosen.report.c_str());
+    return missed == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) try {
+    if (count == 4 && std::strcmp(arguments[1], "--die-in-operation") == 0)
+        return bench::die_in_operation(arguments[2], arguments[3]);
+    options chosen;
+    chosen.plan.scratch = "scratch";
+    chosen.plan.program = std::filesystem::read_symlink("/proc/self/exe").string();
+    if (!parse(count, arguments, chosen)) return usage(arguments[0]);
+    std::filesystem::create_directories(chosen.plan.scratch);
+    return run(chosen);
+} catch (std::exception const& caught) {
+    std::fprintf(stderr, "bench: %s\n", caught.what());
+    return 2;
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "support/report.hpp"
+
+#include "support/machine.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <numeric>
+#include <string>
+
+namespace bench {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+json to_json_value(figures::value const& what) {
+    return std::visit(
+        [](auto const& held) -> json {
+            using type = std::decay_t<decltype(held)>;
+            if constexpr (std::is_same_v<type, spread>)
+                return {{"median", held.median},
+                        {"min", held.least},
+                        {"max", held.greatest},
+                        {"samples", held.samples}};
+            else
+                return held;
+        },
+        what);
+}
+
+json to_json(figures const& tree) {
+    auto object = json::object();
+    for (auto const& [name, value] : tree.leaves()) object[name] = to_json_value(value);
+    for (auto const& [name, branch] : tree.branches()) object[name] = to_json(branch);
+    return object;
+}
+
+std::string now_text() {
+    auto const now = std::time(nullptr);
+    std::tm split{};
+    gmtime_r(&now, &split);
+    char buffer[32];
+    std::strftime(buffer, sizeof buffer, "%Y-%m-%dT%H:%M:%S+00:00", &split);
+    return buffer;
+}
+
+bool met(report const& what, requirement which) {
+    return std::all_of(what.verdicts.begin(), what.verdicts.end(),
+                       [&](verdict const& one) { return one.of != which || one.met; });
+}
+
+bool judged(report const& what, requirement which) {
+    return std::any_of(what.verdicts.begin(), what.verdicts.end(),
+                       [&](verdict const& one) { return one.of == which; });
+}
+
+json summary(report const& what) {
+    auto const total = what.verdicts.size();
+    auto const passed = static_cast<std::size_t>(std::count_if(
+        what.verdicts.begin(), what.verdicts.end(), [](auto& one) { return one.met; }));
+    auto const& overheads = what.overheads_percent;
+    json made = {
+        {"total_tests", total},
+        {"passed_tests", passed},
+        {"skipped_tests", 0},
+        {"failed_tests", total - passed},
+        {"pass_rate_percent",
+         total == 0 ? 0.0 : 100.0 * static_cast<double>(passed) / static_cast<double>(total)}};
+    if (!overheads.empty()) {
+        made["average_overhead_percent"] =
+            std::accumulate(overheads.begin(), overheads.end(), 0.0) /
+            static_cast<double>(overheads.size());
+        made["maximum_overhead_percent"] = *std::max_element(overheads.begin(), overheads.end());
+    }
+    if (judged(what, requirement::success))
+        made["recovery_success_rate_percent"] = what.success_rate_percent;
+    made["duration_seconds"] = what.seconds;
+    return made;
+}
+
+json validation(report const& what) {
+    json made;
+    auto const add = [&](char const* name, requirement which) {
+        if (judged(what, which))
+            made[name] = met(what, which);
+        else
+            made[name] = nullptr;  // not measured in this run
+    };
+    add("overhead_requirement_met", requirement::overhead);
+    add("recovery_success_requirement_met", requirement::success);
+    add("recovery_time_requirement_met", requirement::recovery_time);
+    add("memory_requirement_met", requirement::memory);
+    made["all_requirements_met"] =
+        std::all_of(made.begin(), made.end(), [](json const& one) { return one == true; });
+    auto& gates = made["gates"] = json::array();
+    for (auto const& one : what.verdicts)
+        gates.push_back({{"name", one.name},
+                         {"measured", one.measured},
+                         {"wanted", one.wanted},
+                         {"met", one.met},
+                         {"decides", one.of != requirement::goal}});
+    return made;
+}
+
+json assessment(report const& what) {
+    auto gates = json::array();
+    auto goals = json::array();
+    for (auto const& one : what.verdicts) {
+        if (one.met) continue;
+        auto& missed = one.of == requirement::goal ? goals : gates;
+        missed.push_back(one.name + ": " + one.measured + ", wanted " + one.wanted);
+    }
+    return {{"status", gates.empty() ? "SUCCESS" : "FAILURE"},
+            {"gates_missed", gates},
+            {"goals_missed", goals}};
+}
+
+// Counts what is shown, not the bytes of it.
+std::size_t width_of(std::string const& text) {
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char one) {
+        return (static_cast<unsigned char>(one) & 0xC0U) != 0x80U;
+    }));
+}
+
+std::string padded(std::string text, std::size_t width) {
+    auto const shown = width_of(text);
+    if (shown < width) text.append(width - shown, ' ');
+    return text;
+}
+
+}  // namespace
+
+figures& figures::set(std::string const& name, value const& what) {
+    leaves_.emplace_back(name, what);
+    return *this;
+}
+
+figures& figures::set(std::string const& name, char const* what) {
+    return set(name, value{std::string{what}});
+}
+
+figures& figures::at(std::string const& name) {
+    return branches_.emplace_back(name, figures{}).second;
+}
+
+std::string text(double value, char const* unit, int digits) {
+    char buffer[64];
+    std::snprintf(buffer, sizeof buffer, "%.*f %s", digits, value, unit);
+    return buffer;
+}
+
+std::string text(spread const& values, char const* unit, int digits) {
+    char buffer[128];
+    std::snprintf(buffer, sizeof buffer, "%.*f (%.*f … %.*f) %s", digits, values.median, digits,
+                  values.least, digits, values.greatest, unit);
+    return buffer;
+}
+
+void print_table(report const& what) {
+    std::size_t name = 4;
+    std::size_t measured = 8;
+    std::size_t wanted = 6;
+    for (auto const& one : what.verdicts) {
+        name = std::max(name, width_of(one.name));
+        measured = std::max(measured, width_of(one.measured));
+        wanted = std::max(wanted, width_of(one.wanted));
+    }
+    auto const line = [&](std::string const& first, std::string const& second,
+                          std::string const& third, std::string const& last) {
+        std::printf("%s  %s  %s  %s\n", padded(first, name).c_str(),
+                    padded(second, measured).c_str(), padded(third, wanted).c_str(), last.c_str());
+    };
+    line("gate", "measured", "wanted", "");
+    for (auto const& one : what.verdicts)
+        line(one.name, one.measured, one.wanted,
+             one.met                       ? "met"
+             : one.of == requirement::goal ? "goal missed"
+                                           : "MISSED");
+}
+
+bool write_json(report const& what, std::string const& path) {
+    json whole;
+    whole["report_timestamp"] = now_text();
+    whole["requirements"] = to_json(what.requirements);
+    whole["test_summary"] = summary(what);
+    whole["requirements_validation"] = validation(what);
+    whole["detailed_results"] = to_json(what.details);
+    whole["overall_assessment"] = assessment(what);
+    std::ofstream file{path};
+    file << whole.dump(2) << '\n';
+    file.close();
+    return !file.fail();
+}
+
+}  // namespace bench

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "support/statistics.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace bench {
+
+/// A tree of figures, as it will stand in report.json; in the order of writing.
+class figures {
+  public:
+    using value = std::variant<bool, std::int64_t, double, std::string, spread>;
+
+    figures& set(std::string const& name, value const& what);
+    figures& set(std::string const& name, char const* what);
+    /// A branch; the reference stays good.
+    figures& at(std::string const& name);
+
+    [[nodiscard]] auto const& leaves() const noexcept { return leaves_; }
+    [[nodiscard]] auto const& branches() const noexcept { return branches_; }
+
+  private:
+    std::vector<std::pair<std::string, value>> leaves_;
+    std::deque<std::pair<std::string, figures>> branches_;
+};
+
+/// What a verdict is about.
+enum class requirement : std::uint8_t {
+    goal,  ///< a few nanoseconds, or milliseconds of a disk: noise alone can miss it, so it does
+           ///< not decide
+    contract,  ///< what must hold whatever the machine does
+    overhead,  ///< the four requirements of the original report
+    memory,
+    recovery_time,
+    success,
+};
+
+/// One line of the verdict table.
+struct verdict {
+    std::string name;
+    std::string measured;
+    std::string wanted;
+    bool met = true;
+    requirement of = requirement::contract;
+};
+
+/// What the benchmarks found.
+struct report {
+    figures requirements;
+    figures details;
+    std::vector<verdict> verdicts;
+    /// What the summary of the original report holds.
+    std::vector<double> overheads_percent;
+    double success_rate_percent = 0;
+    double seconds = 0;
+
+    void judge(std::string name, bool met, std::string measured, std::string wanted,
+               requirement of = requirement::contract) {
+        verdicts.push_back({std::move(name), std::move(measured), std::move(wanted), met, of});
+    }
+};
+
+/// How much to measure.
+struct plan {
+    bool quick = false;
+    std::string scratch;  ///< a folder on a real disk, for the stores
+    std::string program;  ///< this program, for child processes
+};
+
+/// `1.23 ns`.
+std::string text(double value, char const* unit, int digits = 2);
+/// `1.23 (1.10 … 2.02) ns`: median, least and greatest.
+std::string text(spread const& values, char const* unit, int digits = 2);
+
+void print_table(report const& what);
+/// Returns: false where it cannot be written.
+bool write_json(report const& what, std::string const& path);
+
+}  // namespace bench

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <recoup/core/attempt.hpp>
+#include <recoup/core/returns.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace recoup::inline v1 {
+
+/// A callable that wants the attempt although it could be called without. Made by `wants_attempt`.
+template <class F>
+struct attempt_wanted {
+    F callable;
+
+    template <class... Args>
+        requires std::is_invocable_v<F&, attempt&, Args...>
+    decltype(auto) operator()(attempt& current, Args&&... args) {
+        return std::invoke(callable, current, std::forward<Args>(args)...);
+    }
+};
+
+/// Marks a variadic generic callable, which could be called either way, as one that takes the
+/// attempt first.
+template <class F>
+[[nodiscard]] attempt_wanted<std::decay_t<F>> wants_attempt(F&& callable) {
+    return {std::forward<F>(callable)};
+}
+
+namespace detail {
+
+/// How the callable is called with the caller's arguments.
+enum class call_form : std::uint8_t {
+    none,              ///< it cannot be
+    plain,             ///< with the arguments as lvalues
+    attempt,           ///< with the attempt, then the arguments as lvalues
+    consumed,          ///< with the arguments as they came: moved into the first attempt
+    attempt_consumed,  ///< with the attempt, then the arguments as they came
+};
+
+template <class F>
+inline constexpr bool is_attempt_wanted = false;
+template <class F>
+inline constexpr bool is_attempt_wanted<attempt_wanted<F>> = true;
+
+template <class F, class... Args>
+constexpr call_form find_call_form() {
+    if constexpr (is_attempt_wanted<F>) {
+        if constexpr (std::is_invocable_v<F&, attempt&, std::remove_reference_t<Args>&...>)
+            return call_form::attempt;
+        else if constexpr (std::is_invocable_v<F&, attempt&, Args&&...>)
+            return call_form::attempt_consumed;
+        else
+            return call_form::none;
+    } else if constexpr (std::is_invocable_v<F&, std::remove_reference_t<Args>&...>) {
+        return call_form::plain;
+    } else if constexpr (std::is_invocable_v<F&, attempt&, std::remove_reference_t<Args>&...>) {
+        return call_form::attempt;
+    } else if constexpr (std::is_invocable_v<F&, Args&&...>) {
+        return call_form::consumed;
+    } else if constexpr (std::is_invocable_v<F&, attempt&, Args&&...>) {
+        return call_form::attempt_consumed;
+    } else {
+        return call_form::none;
+    }
+}
+
+template <class F, class... Args>
+inline constexpr call_form call_form_of = find_call_form<F, Args...>();
+
+constexpr bool takes_attempt(call_form form) noexcept {
+    return form == call_form::attempt || form == call_form::attempt_consumed;
+}
+constexpr bool consumes_arguments(call_form form) noexcept {
+    return form == call_form::consumed || form == call_form::attempt_consumed;
+}
+
+/// Whether F can be called with Args, in whatever form.
+template <class F, class... Args>
+concept callable_with = call_form_of<F, Args...> != call_form::none;
+
+template <call_form Form, class F, class Arguments, std::size_t... I>
+    requires(Form != call_form::none)
+decltype(auto) invoke_form(F& callable, [[maybe_unused]] attempt* current, Arguments& arguments,
+                           std::index_sequence<I...>) {
+    if constexpr (Form == call_form::plain)
+        return std::invoke(callable, std::get<I>(arguments)...);
+    else if constexpr (Form == call_form::attempt)
+        return std::invoke(callable, *current, std::get<I>(arguments)...);
+    else if constexpr (Form == call_form::consumed)
+        return std::invoke(callable, std::get<I>(std::move(arguments))...);
+    else
+        return std::invoke(callable, *current, std::get<I>(std::move(arguments))...);
+}
+
+template <class F, class... Args>
+using raw_return_t = decltype(invoke_form<call_form_of<F, Args...>>(
+    std::declval<F&>(), nullptr, std::declval<std::tuple<Args&&...>&>(),
+    std::index_sequence_for<Args...>{}));
+
+/// What the wrapped callable returns.
+template <class F, class... Args>
+using wrapped_return_t = result<returned_value_t<raw_return_t<F, Args...>>>;
+
+}  // namespace detail
+
+}  // namespace recoup::inline v1

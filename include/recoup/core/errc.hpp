@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <string>
+#include <system_error>
+
+namespace recoup::inline v1 {
+
+/// The library's own error codes. The numbers may be stored: only append.
+enum class errc {
+    breaker_open = 1,    ///< a circuit breaker did not admit the call
+    deadline_exceeded,   ///< the operation's time was up before an attempt
+    cancelled,           ///< a stop token was triggered before an attempt
+    no_value,            ///< the callable returned an empty optional
+    value_rejected,      ///< the callable returned a value that a predicate calls a failure
+    crash_budget_spent,  ///< earlier processes died in this operation and used its attempts up
+    input_mismatch,      ///< the key belongs to a record of another input
+    already_running,     ///< the operation is running and cannot be joined from here
+    joins_itself,        ///< the operation would wait for itself
+    key_invalid,         ///< a key is empty, too long, or not printable UTF-8
+    value_unreadable,    ///< a recorded value is not of the type that was asked for
+    process_ended,       ///< an earlier process ended inside an attempt
+    result_unstorable,   ///< the result is to be kept, and its type has no encoding
+};
+
+namespace detail {
+
+struct recoup_error_category final : std::error_category {
+    char const* name() const noexcept override { return "recoup"; }
+    std::string message(int code) const override {
+        switch (static_cast<errc>(code)) {
+            case errc::breaker_open: return "the circuit breaker is open";
+            case errc::deadline_exceeded: return "the deadline has passed";
+            case errc::cancelled: return "the operation was cancelled";
+            case errc::no_value: return "the callable returned no value";
+            case errc::value_rejected: return "the returned value counts as a failure";
+            case errc::crash_budget_spent: return "earlier runs crashed and used the attempts up";
+            case errc::input_mismatch: return "the key was recorded with another input";
+            case errc::already_running: return "the operation is already running";
+            case errc::joins_itself: return "the operation would wait for itself";
+            case errc::key_invalid: return "the key is not 1 to 512 bytes of printable UTF-8";
+            case errc::value_unreadable: return "the recorded value is of another type";
+            case errc::process_ended: return "an earlier process ended during the attempt";
+            case errc::result_unstorable:
+                return "the result is to be kept, but its type has no encoding: include "
+                       "<recoup/json.hpp> and give it to_json and from_json";
+        }
+        return "unknown recoup error " + std::to_string(code);
+    }
+};
+
+}  // namespace detail
+
+/// The category of `errc`; one instance across shared libraries.
+inline std::error_category const& recoup_category() noexcept {
+    static detail::recoup_error_category const instance;
+    return instance;
+}
+
+inline std::error_code make_error_code(errc code) noexcept {
+    return {static_cast<int>(code), recoup_category()};
+}
+
+}  // namespace recoup::inline v1
+
+template <>
+struct std::is_error_code_enum<recoup::errc> : std::true_type {};

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <string_view>
+
+namespace recoup::inline v1 {
+
+/// Why an operation ended in failure.
+enum class stop_reason : std::uint8_t {
+    none = 0,                ///< it has not ended
+    attempts_exhausted = 1,  ///< every attempt of the budget was made
+    deadline = 2,            ///< the time is up, or the next attempt could not start in time
+    not_retryable = 3,       ///< trying again cannot help
+    breaker_open = 4,        ///< a circuit breaker did not admit it
+    budget_empty = 5,        ///< a retry budget did not allow another attempt
+    cancelled = 6,           ///< a stop token was triggered
+    store_failed = 7,        ///< the record could not be read or written
+    arguments_consumed = 8,  ///< the first attempt took the arguments with it
+    input_mismatch = 9,      ///< the key belongs to a record of another input
+    busy = 10,               ///< the operation is running elsewhere and cannot be joined
+};
+
+/// The name of `why`, as in the enumeration.
+constexpr std::string_view to_string(stop_reason why) noexcept {
+    switch (why) {
+        case stop_reason::none: return "none";
+        case stop_reason::attempts_exhausted: return "attempts_exhausted";
+        case stop_reason::deadline: return "deadline";
+        case stop_reason::not_retryable: return "not_retryable";
+        case stop_reason::breaker_open: return "breaker_open";
+        case stop_reason::budget_empty: return "budget_empty";
+        case stop_reason::cancelled: return "cancelled";
+        case stop_reason::store_failed: return "store_failed";
+        case stop_reason::arguments_consumed: return "arguments_consumed";
+        case stop_reason::input_mismatch: return "input_mismatch";
+        case stop_reason::busy: return "busy";
+    }
+    return "none";
+}
+
+template <class Char, class Traits>
+std::basic_ostream<Char, Traits>& operator<<(std::basic_ostream<Char, Traits>& out,
+                                             stop_reason why) {
+    return out << to_string(why);
+}
+
+}  // namespace recoup::inline v1

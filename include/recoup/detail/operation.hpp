@@ -1,0 +1,623 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <recoup/core/attempt.hpp>
+#include <recoup/core/callable.hpp>
+#include <recoup/core/engine.hpp>
+#include <recoup/core/event.hpp>
+#include <recoup/detail/permits.hpp>
+#include <recoup/detail/policy_set.hpp>
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <new>
+#include <optional>
+#include <stop_token>
+#include <string_view>
+#include <system_error>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#if defined(__GLIBCXX__)
+#include <cxxabi.h>
+#endif
+
+namespace recoup::inline v1::detail {
+
+/// The clock of wrappers that name none.
+inline constinit real_clock machine_clock{};
+
+/// Stands where something is not needed.
+struct nothing {};
+
+/// One plain call of a wrapped callable: it drives the engine, and does what the policies decide.
+///
+/// The path of a success at the first attempt is `run`, or `run_directly`, and the permits; all else
+/// is out of line, in `recover`. On that path a result is made where the caller wants it and stays
+/// there, for moving it would cost more than all the rest.
+template <class F, class Policies, class... Args>
+class operation {
+  public:
+    static constexpr call_form form = call_form_of<F, Args...>;
+    using result_type = wrapped_return_t<F, Args...>;
+    using value_type = typename result_type::value_type;
+    using arguments_type = std::tuple<Args&&...>;
+
+    template <policy_kind Kind>
+    static constexpr bool has = Policies::template has<Kind>;
+
+    operation(F& callable, Policies const& policies, Args&&... args) noexcept
+        : callable_{callable}, policies_{policies}, arguments_{std::forward<Args>(args)...} {}
+
+    operation(operation const&) = delete;
+    operation& operator=(operation const&) = delete;
+
+    result_type run() {
+        if constexpr (has_preamble) {
+            if (auto end = begin()) [[unlikely]]
+                return *std::move(end);
+        }
+        attempt_permits permits;
+        if constexpr (attempt_permits::any) {
+            if (!permits.acquire(policies_, clock())) [[unlikely]]
+                return reject(permits);
+        }
+        return proceed(permits);
+    }
+
+    /// Whether the first attempt needs nothing but the callable, its arguments and one permit.
+    static constexpr bool is_direct =
+        form == call_form::plain && !has<policy_kind::persist> && !has<policy_kind::deadline> &&
+        !has<policy_kind::observer> && !has<policy_kind::stop> && !has<policy_kind::value_check> &&
+        !permits<Policies, true>::any && permits<Policies, false>::count <= 1;
+
+    /// The same as `run`: an operation is made only if the first attempt fails, or waits to be
+    /// admitted.
+    [[gnu::always_inline]] static inline result_type run_directly(F& callable,
+                                                                  Policies const& policies,
+                                                                  Args&&... args) {
+        if constexpr (has<policy_kind::guard>) {
+            auto permit =
+                policies.template get<policy_kind::guard>().try_acquire(clock_of(policies));
+            if (!permit) [[unlikely]] {
+                if (waits_when_rejected(policies))
+                    return wait_directly(callable, policies, std::forward<Args>(args)...);
+                return reject_directly();
+            }
+            return proceed_directly(permit, callable, policies, std::forward<Args>(args)...);
+        } else {
+            auto none = nothing{};
+            return proceed_directly(none, callable, policies, std::forward<Args>(args)...);
+        }
+    }
+
+    // ---- what a persistence session needs to see and to say
+
+    static auto& clock_of(Policies const& policies) noexcept {
+        if constexpr (has<policy_kind::clock>)
+            return *policies.template get<policy_kind::clock>().port;
+        else
+            return machine_clock;
+    }
+    auto& clock() const noexcept { return clock_of(policies_); }
+    operation_state& state() noexcept { return state_; }
+    arguments_type& arguments() noexcept { return arguments_; }
+    auto const& retry() const noexcept { return policies_.template get<policy_kind::retry>(); }
+
+    /// What is left of the deadline; negative when it has passed.
+    duration left() const noexcept {
+        if constexpr (has<policy_kind::deadline>) {
+            if (give_up_at_ == steady_time::max()) return unlimited;
+            return saturating_between(clock().now(), give_up_at_);
+        } else {
+            return unlimited;
+        }
+    }
+
+    /// The time spent so far in this process; zero where no deadline makes it matter.
+    duration active() const noexcept {
+        if constexpr (has<policy_kind::deadline>)
+            return saturating_between(started_, clock().now());
+        else
+            return duration{};
+    }
+
+    /// Takes time that earlier processes spent off the deadline.
+    void shorten_deadline([[maybe_unused]] duration spent) noexcept {
+        if constexpr (has<policy_kind::deadline>) {
+            if (give_up_at_ == steady_time::max()) return;
+            give_up_at_ = saturating_add(give_up_at_, -spent);
+            state_.give_up_at = give_up_at_;
+        }
+    }
+
+    /// Continues with the budget that an earlier process left.
+    void continue_from(budget_spent const& before) noexcept {
+        if constexpr (has<policy_kind::persist>) spent_ = before;
+        state_.attempt = before.attempt;
+        state_.resumed = true;
+        made_ = before.attempt - 1;
+    }
+
+    /// Forgets what an earlier process left: the record has changed since it was read.
+    void start_over() noexcept {
+        if constexpr (has<policy_kind::persist>) spent_ = {};
+        state_.attempt = 1;
+        state_.resumed = false;
+        state_.checkpoint.reset();
+        state_.token = {};
+        made_ = 0;
+    }
+
+    /// Whether the callable can be called with constants, and so lets its arguments be.
+    static constexpr bool takes_constants =
+        takes_attempt(form)
+            ? std::is_invocable_v<F&, attempt&, std::remove_reference_t<Args> const&...>
+            : std::is_invocable_v<F&, std::remove_reference_t<Args> const&...>;
+
+    bool stopping() const noexcept {
+        if constexpr (has<policy_kind::stop>)
+            return policies_.template get<policy_kind::stop>().token.stop_requested();
+        else
+            return false;
+    }
+
+    /// Returns: false when the wait was cut short by a stop request.
+    bool wait(duration delay) {
+        if (delay <= duration{}) return !stopping();
+        auto& time = clock();
+        if constexpr (has<policy_kind::stop>)
+            return time.wait_until(saturating_add(time.now(), delay),
+                                   policies_.template get<policy_kind::stop>().token);
+        else
+            return time.wait_until(saturating_add(time.now(), delay), std::stop_token{});
+    }
+
+    std::stop_token stop_token() const noexcept {
+        if constexpr (has<policy_kind::stop>)
+            return policies_.template get<policy_kind::stop>().token;
+        else
+            return {};
+    }
+
+    void emit([[maybe_unused]] event_kind kind, [[maybe_unused]] failure const* what = nullptr,
+              [[maybe_unused]] duration delay = {}) const noexcept {
+        if constexpr (has<policy_kind::observer>) {
+            auto shown = event{.kind = kind, .attempt = made_, .failure = what, .delay = delay};
+            if constexpr (has<policy_kind::persist>) {
+                if (session_) {
+                    shown.operation = session_->id().name;
+                    shown.key = session_->id().key;
+                }
+            }
+            policies_.template each<policy_kind::observer>([&](auto& one) {
+                try {
+                    one(shown);
+                } catch (...) {
+                    // An observer that throws harms nobody; there is nobody to tell.
+                }
+            });
+        }
+    }
+
+    /// Ends in failure without a word to the record.
+    result_type end_unrecorded(failure last, stop_reason why) {
+        failure_access::set_end(last, why, made_);
+        outer_permits_.release();
+        return result_type{in_place<failure>{}, std::move(last)};
+    }
+
+    /// Ends in failure.
+    result_type finish(failure last, stop_reason why) {
+        end(last, why);
+        return result_type{in_place<failure>{}, std::move(last)};
+    }
+
+  private:
+    using attempt_permits = permits<Policies, false>;
+    using operation_permits = permits<Policies, true>;
+    using retry_type = std::remove_cvref_t<
+        decltype(std::declval<Policies const&>().template get<policy_kind::retry>())>;
+    using machine = engine<retry_type>;
+
+    static constexpr bool has_state = takes_attempt(form) || has<policy_kind::persist>;
+    static constexpr bool has_preamble = has<policy_kind::persist> || has<policy_kind::deadline> ||
+                                         has<policy_kind::observer> || has<policy_kind::stop> ||
+                                         operation_permits::any;
+    static constexpr bool has_epilogue =
+        has<policy_kind::persist> || has<policy_kind::observer> || operation_permits::any;
+
+    template <class P>
+    static auto find_session() {
+        if constexpr (has<policy_kind::persist>) {
+            using policy = std::remove_cvref_t<
+                decltype(std::declval<P const&>().template get<policy_kind::persist>())>;
+            return std::type_identity<
+                std::optional<typename policy::template session<operation, result_type>>>{};
+        } else {
+            return std::type_identity<nothing>{};
+        }
+    }
+
+    // The permit is handed on by moving it, and only after a failure: what nobody else can see stays
+    // in registers while the callable runs.
+    template <class Permit>
+    [[gnu::always_inline]] static inline result_type proceed_directly(
+        [[maybe_unused]] Permit& permit, F& callable, Policies const& policies, Args&&... args) {
+        auto outcome = guarded([&] {
+            return invoke_to_result<result_type>(
+                [&]() -> decltype(auto) { return std::invoke(callable, args...); });
+        });
+        if (outcome.has_value()) [[likely]] {
+            if constexpr (has<policy_kind::guard>) permit.succeeded(clock_of(policies));
+        } else {
+            auto rest = operation{callable, policies, std::forward<Args>(args)...};
+            rest.made_ = 1;
+            auto handed_on = attempt_permits{};
+            if constexpr (has<policy_kind::guard>) handed_on.adopt(std::move(permit));
+            rest.recover(outcome, handed_on);
+        }
+        return outcome;
+    }
+
+    /// Out of line, and quick, for it happens in floods.
+    [[gnu::noinline]] static result_type reject_directly() noexcept {
+        auto outcome = result_type{in_place<failure>{}, rejection()};
+        failure_access::set_end(outcome.assume_error(), stop_reason::breaker_open, 0);
+        return outcome;
+    }
+
+    [[gnu::noinline]] static result_type wait_directly(F& callable, Policies const& policies,
+                                                       Args&&... args) {
+        auto outcome = result_type{in_place<failure>{}, rejection()};
+        auto rest = operation{callable, policies, std::forward<Args>(args)...};
+        auto none = attempt_permits{};
+        rest.recover(outcome, none, false);
+        return outcome;
+    }
+
+    /// Makes the first attempt, and what follows.
+    result_type proceed(attempt_permits& permits) {
+        auto outcome = call();
+        if (outcome.has_value()) [[likely]] {
+            if constexpr (attempt_permits::any) permits.succeeded(clock());
+            if constexpr (has_epilogue) succeed(outcome);
+        } else {
+            recover(outcome, permits);
+        }
+        return outcome;
+    }
+
+    void end(failure& last, stop_reason why) {
+        failure_access::set_end(last, why, made_);
+        if constexpr (operation_permits::any) {
+            if (called_)
+                outer_permits_.failed(last.category(), true, clock());
+            else
+                outer_permits_.release();  // nothing was called: there is nothing to say of it
+        }
+        if constexpr (has<policy_kind::persist>) {
+            if (session_) session_->failed(last);
+        }
+        emit(event_kind::operation_failed, &last);
+    }
+
+    /// Returns: the end, where nothing is called.
+    std::optional<result_type> begin() {
+        if constexpr (has<policy_kind::deadline>) start_deadline();
+        if constexpr (has<policy_kind::stop> && has_state) state_.stop = stop_token();
+        if constexpr (has<policy_kind::persist>) {
+            session_.emplace(*this, policies_.template get<policy_kind::persist>());
+        }
+        emit(event_kind::operation_started);
+        if (stopping())
+            return give_up(failure{category::cancelled, errc::cancelled}, stop_reason::cancelled);
+        if constexpr (operation_permits::any) {
+            if (!outer_permits_.acquire(policies_, clock())) {
+                auto const what = rejection();
+                emit(event_kind::rejected, &what);
+                return give_up(what, stop_reason::breaker_open);
+            }
+        }
+        if constexpr (has<policy_kind::deadline>) {
+            if (policies_.template get<policy_kind::deadline>().total <= duration{})
+                return give_up(deadline_passed(), stop_reason::deadline);
+        }
+        if constexpr (has<policy_kind::persist>) {
+            if (auto end = session_->open()) {
+                auto outcome = *std::move(end);
+                if (outcome.has_value()) {
+                    outer_permits_.release();
+                    emit(event_kind::operation_succeeded);
+                } else {
+                    emit(event_kind::operation_failed, &outcome.assume_error());
+                }
+                return outcome;
+            }
+        }
+        return std::nullopt;
+    }
+
+    /// Ends before a record was looked at.
+    result_type give_up(failure what, stop_reason why) {
+        if constexpr (has<policy_kind::persist>) session_->leave();
+        return finish(std::move(what), why);
+    }
+
+    static failure deadline_passed() { return failure{category::unknown, errc::deadline_exceeded}; }
+    static failure rejection() noexcept {
+        return failure{category::service_unavailable, errc::breaker_open};
+    }
+
+    void start_deadline() noexcept {
+        auto const total = policies_.template get<policy_kind::deadline>().total;
+        started_ = clock().now();
+        give_up_at_ = total == unlimited ? steady_time::max() : saturating_add(started_, total);
+        if constexpr (has_state) {
+            state_.give_up_at = give_up_at_;
+            if constexpr (has<policy_kind::clock>) {
+                using port = std::remove_cvref_t<decltype(clock())>;
+                state_.clock = &clock();
+                state_.now = [](void const* at) noexcept {
+                    return const_cast<port*>(static_cast<port const*>(at))->now();
+                };
+            } else {
+                state_.now = [](void const*) noexcept { return real_clock::now(); };
+            }
+        }
+    }
+
+    /// Calls the callable once; whatever it throws becomes a failure.
+    [[gnu::always_inline]] inline result_type call() {
+        made_ = next_number();
+        if constexpr (operation_permits::any) called_ = true;
+        emit(event_kind::attempt_started);
+        return guarded([this] {
+            if constexpr (has<policy_kind::value_check>) {
+                auto outcome = invoke();
+                if (outcome.has_value())
+                    if (auto what = reject_value(outcome))
+                        outcome = result_type{in_place<failure>{}, *std::move(what)};
+                return outcome;
+            } else {
+                return invoke();
+            }
+        });
+    }
+
+    [[gnu::always_inline]] inline result_type invoke() {
+        return invoke_to_result<result_type>([this]() -> decltype(auto) {
+            if constexpr (takes_attempt(form)) {
+                attempt current{state_};
+                return invoke_form<form>(callable_, &current, arguments_,
+                                         std::index_sequence_for<Args...>{});
+            } else {
+                return invoke_form<form>(callable_, nullptr, arguments_,
+                                         std::index_sequence_for<Args...>{});
+            }
+        });
+    }
+
+    template <class Attempt>
+    [[gnu::always_inline]] static inline result_type guarded(Attempt&& attempt_once) {
+        try {
+            return attempt_once();
+        } catch (recovery_error const& caught) {
+            return result_type{in_place<failure>{}, caught.failure()};
+        } catch (std::system_error const& caught) {
+            return result_type{in_place<failure>{},
+                               failure{std::current_exception(), caught.code()}};
+        }
+#if defined(__GLIBCXX__)
+        catch (abi::__forced_unwind&) {
+            throw;  // the thread is being cancelled, which nobody may stop
+        }
+#endif
+        catch (...) {
+            return result_type{in_place<failure>{}, failure{std::current_exception()}};
+        }
+    }
+
+    /// Calls once more, into the result of the attempt before.
+    void call_again(result_type& outcome) {
+        std::destroy_at(&outcome);
+        try {
+            ::new (static_cast<void*>(std::addressof(outcome))) result_type(call());
+        } catch (...) {
+            // Only the cancellation of a thread comes here: the caller will destroy a result.
+            ::new (static_cast<void*>(std::addressof(outcome))) result_type{in_place<failure>{}};
+            throw;
+        }
+    }
+
+    std::uint32_t next_number() const noexcept {
+        if constexpr (has_state)
+            return state_.attempt;
+        else
+            return made_ + 1;
+    }
+
+    std::optional<failure> reject_value(result_type const& outcome) const {
+        static_assert(!std::is_void_v<value_type>,
+                      "recoup: retry_if has no value to look at: the callable returns void");
+        auto found = std::optional<failure>{};
+        if constexpr (!std::is_void_v<value_type>) {
+            policies_.template each<policy_kind::value_check>([&](auto const& check) {
+                if (!found) found = check.inspect(outcome.assume_value());
+            });
+        }
+        return found;
+    }
+
+    void succeed([[maybe_unused]] result_type& outcome) {
+        outer_permits_.succeeded(clock());
+        if constexpr (has<policy_kind::persist>) {
+            if (auto lost = session_->succeeded(outcome)) {
+                failure_access::set_end(lost->cause, lost->why, made_);
+                emit(event_kind::operation_failed, &lost->cause);
+                outcome = result_type{in_place<failure>{}, std::move(lost->cause)};
+                return;
+            }
+        }
+        emit(event_kind::operation_succeeded);
+    }
+
+    /// The first attempt was not admitted.
+    result_type reject(attempt_permits& permits) {
+        auto outcome = result_type{in_place<failure>{}, rejection()};
+        refuse(outcome, permits);
+        return outcome;
+    }
+
+    /// Goes on from a rejection: quick where it is the end, for rejections come in floods.
+    void refuse(result_type& outcome, attempt_permits& permits) {
+        if (waits_when_rejected()) {
+            recover(outcome, permits, false);
+        } else {
+            emit(event_kind::rejected, &outcome.assume_error());
+            end(outcome.assume_error(), stop_reason::breaker_open);
+        }
+    }
+
+    bool waits_when_rejected() const noexcept { return waits_when_rejected(policies_); }
+
+    static bool waits_when_rejected(Policies const& policies) noexcept {
+        auto const& chosen = policies.template get<policy_kind::retry>();
+        if constexpr (requires {
+                          { chosen.wait_when_rejected } -> std::convertible_to<bool>;
+                      })
+            return chosen.wait_when_rejected;
+        else
+            return false;
+    }
+
+    /// Goes on from a failed or rejected attempt until a value or the end.
+    ///
+    /// Pre: `outcome` holds a failure. Not marked as cold: it would be compiled for size, which
+    /// makes a failed attempt twice as slow.
+    [[gnu::noinline]] void recover(result_type& outcome, attempt_permits& permits,
+                                   bool called = true) {
+        auto driven = make_machine();
+        auto next = called ? after_failure(driven, outcome.assume_error(), permits)
+                           : after_rejection(driven, outcome.assume_error());
+        // Whether guards were told of a failed attempt that another one follows.
+        [[maybe_unused]] auto open = called && next.next == step::action::attempt;
+        while (true) {
+            auto& last = outcome.assume_error();
+            auto why = next.why;
+            if (next.next == step::action::attempt) why = pause(driven, next, last);
+            if (next.next == step::action::finish || why != stop_reason::none) {
+                if constexpr (attempt_permits::any) {
+                    if (open)
+                        attempt_permits::operation_failed(policies_, last.category(), clock());
+                }
+                return end(last, why);
+            }
+            if constexpr (has_state) state_.attempt = driven.attempt();
+            if constexpr (attempt_permits::any) {
+                if (!permits.acquire(policies_, clock())) {
+                    next = after_rejection(driven, rejection());
+                    continue;
+                }
+            }
+            if constexpr (has_state) {
+                previous_ = std::move(last);
+                state_.previous = called ? &previous_ : nullptr;
+            }
+            called = true;
+            call_again(outcome);
+            if (outcome.has_value()) {
+                if constexpr (attempt_permits::any) permits.succeeded(clock());
+                if constexpr (has_epilogue) succeed(outcome);
+                return;
+            }
+            next = after_failure(driven, outcome.assume_error(), permits);
+            open = next.next == step::action::attempt;
+        }
+    }
+
+    machine make_machine() const noexcept {
+        if constexpr (has<policy_kind::persist>)
+            return machine{retry(), spent_};
+        else
+            return machine{retry()};
+    }
+
+    step after_failure(machine& driven, failure& last, attempt_permits& permits) {
+        classify(last);
+        emit(event_kind::attempt_failed, &last);
+        auto next = step{.why = stop_reason::cancelled};
+        if (!stopping()) {
+            if constexpr (has_state && requires {
+                              { retry().refill_on_progress } -> std::convertible_to<bool>;
+                          }) {
+                if (retry().refill_on_progress && std::exchange(state_.progressed, false))
+                    driven.refill();
+            }
+            next = driven.failed(last, left(), clock().random());
+            if (consumes_arguments(form) && next.next == step::action::attempt)
+                next = {.why = stop_reason::arguments_consumed};
+        }
+        if constexpr (attempt_permits::any)
+            permits.failed(last.category(), next.next == step::action::finish, clock());
+        return next;
+    }
+
+    step after_rejection(machine& driven, failure what) {
+        emit(event_kind::rejected, &what);
+        failure_access::set_end(what, stop_reason::breaker_open, made_);
+        if constexpr (attempt_permits::any) {
+            return driven.rejected(what, waits_when_rejected(),
+                                   attempt_permits::retry_in(policies_, clock()), left(),
+                                   clock().random());
+        } else {
+            static_cast<void>(driven);
+            return {.why = stop_reason::breaker_open};
+        }
+    }
+
+    void classify(failure& what) const noexcept {
+        auto const found = policies_.template get<policy_kind::classifier>().classify(what);
+        failure_access::set_category(what, found.category);
+        if (found.recoverability != recoverability::unknown)
+            failure_access::set_recoverability(what, found.recoverability);
+    }
+
+    /// Records and waits before the next attempt.
+    ///
+    /// Returns: why it must not be made, or `none`.
+    stop_reason pause(machine const& driven, step const& next, failure const& last) {
+        if constexpr (has<policy_kind::persist>) {
+            auto const why = session_->before_retry(driven.spent(), last, next.delay);
+            if (why != stop_reason::none) return why;
+        } else {
+            static_cast<void>(driven);
+        }
+        emit(event_kind::retry_scheduled, &last, next.delay);
+        // Recording, observers and the wait itself take time, too: no attempt begins behind the deadline.
+        if (next.delay > duration{} && left() <= next.delay) return stop_reason::deadline;
+        if (!wait(next.delay)) return stop_reason::cancelled;
+        return left() > duration{} ? stop_reason::none : stop_reason::deadline;
+    }
+
+    F& callable_;
+    Policies const& policies_;
+    arguments_type arguments_;
+    std::uint32_t made_ = 0;  ///< number of the attempt that was made last
+    [[no_unique_address]] operation_permits outer_permits_{};
+    [[no_unique_address]] std::conditional_t<operation_permits::any, bool, nothing> called_{};
+    [[no_unique_address]] std::conditional_t<has<policy_kind::deadline>, steady_time, nothing>
+        started_{};
+    [[no_unique_address]] std::conditional_t<has<policy_kind::deadline>, steady_time, nothing>
+        give_up_at_{};
+    [[no_unique_address]] std::conditional_t<has_state, operation_state, nothing> state_{};
+    [[no_unique_address]] std::conditional_t<has_state, failure, nothing> previous_{};
+    [[no_unique_address]] std::conditional_t<has<policy_kind::persist>, budget_spent, nothing>
+        spent_{};
+    [[no_unique_address]] typename decltype(find_session<Policies>())::type session_{};
+};
+
+}  // namespace recoup::inline v1::detail

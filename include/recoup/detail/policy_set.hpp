@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <recoup/classify/error_classifier.hpp>
+#include <recoup/core/clock.hpp>
+#include <recoup/core/event.hpp>
+#include <recoup/core/on.hpp>
+#include <recoup/guard/deadline.hpp>
+#include <recoup/guard/guard.hpp>
+#include <recoup/retry/retry_if.hpp>
+#include <recoup/retry/retry_policy.hpp>
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+// What a wrapper holds of its policies: which is which, who owns it, and in which order they act.
+
+namespace recoup::inline v1::detail {
+
+/// What a policy is for; the staged kinds in the order of their stages, outermost first.
+enum class policy_kind : std::uint8_t {
+    persist,
+    deadline,
+    retry,
+    guard,
+    classifier,  // from here on: no stage
+    clock,
+    observer,
+    stop,
+    value_check,
+    unknown,
+};
+
+template <class P>
+inline constexpr bool is_clock_choice = false;
+template <class C>
+inline constexpr bool is_clock_choice<clock_choice<C>> = true;
+template <class P>
+inline constexpr bool is_value_check = false;
+template <class F>
+inline constexpr bool is_value_check<value_check<F>> = true;
+
+/// What `persist(...)` returns says so itself, so that nothing here needs to know a store.
+template <class P>
+concept persisting = requires { typename P::is_persistence; };
+
+template <class P>
+constexpr policy_kind find_kind() {
+    if constexpr (persisting<P>)
+        return policy_kind::persist;
+    else if constexpr (std::same_as<P, recoup::deadline>)
+        return policy_kind::deadline;
+    else if constexpr (retry_policy<P>)
+        return policy_kind::retry;
+    else if constexpr (guard<P>)
+        return policy_kind::guard;
+    else if constexpr (error_classifier<P>)
+        return policy_kind::classifier;
+    else if constexpr (is_clock_choice<P>)
+        return policy_kind::clock;
+    else if constexpr (std::same_as<P, stop_choice>)
+        return policy_kind::stop;
+    else if constexpr (is_value_check<P>)
+        return policy_kind::value_check;
+    else if constexpr (observer<P>)
+        return policy_kind::observer;
+    else
+        return policy_kind::unknown;
+}
+
+template <class P>
+inline constexpr policy_kind kind_of = find_kind<P>();
+
+constexpr bool has_stage(policy_kind kind) noexcept { return kind <= policy_kind::guard; }
+
+/// A policy that the wrapper owns: plain data.
+template <class P>
+struct by_value {
+    using policy_type = P;
+    P policy;
+    [[nodiscard]] P const& get() const noexcept { return policy; }
+};
+
+/// An observer that the wrapper owns and that changes when it is called.
+template <class P>
+struct by_changing_value {
+    using policy_type = P;
+    mutable P policy;
+    [[nodiscard]] P& get() const noexcept { return policy; }
+};
+
+/// A stateful policy that outlives the wrapper.
+template <class P>
+struct by_reference {
+    using policy_type = std::remove_const_t<P>;
+    P* policy;
+    [[nodiscard]] P& get() const noexcept { return *policy; }
+};
+
+/// A stateful policy that the wrapper and its copies own together.
+template <class P>
+struct by_sharing {
+    using policy_type = std::remove_const_t<P>;
+    std::shared_ptr<P> policy;
+    [[nodiscard]] P& get() const noexcept { return *policy; }
+};
+
+template <class P>
+inline constexpr bool is_shared_ptr = false;
+template <class P>
+inline constexpr bool is_shared_ptr<std::shared_ptr<P>> = true;
+template <class P>
+inline constexpr bool is_reference_wrapper = false;
+template <class P>
+inline constexpr bool is_reference_wrapper<std::reference_wrapper<P>> = true;
+
+}  // namespace recoup::inline v1::detail
+
+namespace recoup::inline v1 {
+
+/// Policies for many callables. Made by `policies` and `in_order`.
+template <bool Ordered, class... Held>
+struct policy_bundle {
+    static constexpr bool ordered = Ordered;
+    std::tuple<Held...> held;
+};
+
+}  // namespace recoup::inline v1
+
+namespace recoup::inline v1::detail {
+
+template <class P>
+inline constexpr bool is_bundle = false;
+template <bool Ordered, class... Held>
+inline constexpr bool is_bundle<policy_bundle<Ordered, Held...>> = true;
+
+/// Takes one argument of `with_recovery` into a tuple of what is held of it.
+template <class A>
+auto hold(A&& given) {
+    using plain = std::remove_cvref_t<A>;
+    if constexpr (is_bundle<plain>) {
+        return std::forward<A>(given).held;
+    } else if constexpr (is_shared_ptr<plain>) {
+        return std::tuple{by_sharing<typename plain::element_type>{std::forward<A>(given)}};
+    } else if constexpr (is_reference_wrapper<plain>) {
+        return std::tuple{by_reference<typename plain::type>{&given.get()}};
+    } else if constexpr (std::same_as<plain, std::stop_token>) {
+        return std::tuple{by_value<stop_choice>{{std::forward<A>(given)}}};
+    } else if constexpr (std::is_lvalue_reference_v<A> && !std::is_copy_constructible_v<plain>) {
+        return std::tuple{by_reference<std::remove_reference_t<A>>{&given}};
+    } else {
+        static_assert(std::is_constructible_v<plain, A&&>,
+                      "recoup: this policy has state that can be neither copied nor moved: pass an "
+                      "lvalue that outlives the wrapper, or a std::shared_ptr");
+        if constexpr (kind_of<plain> == policy_kind::observer && !observer<plain const>)
+            return std::tuple{by_changing_value<plain>{std::forward<A>(given)}};
+        else
+            return std::tuple{by_value<plain>{std::forward<A>(given)}};
+    }
+}
+
+template <class Held>
+inline constexpr policy_kind held_kind = kind_of<typename Held::policy_type>;
+
+template <class... Held>
+constexpr std::size_t count_kind([[maybe_unused]] policy_kind kind) {
+    return (std::size_t{0} + ... + (held_kind<Held> == kind ? 1 : 0));
+}
+
+/// The position of the first of a kind, or the number of all where there is none.
+template <class... Held>
+constexpr std::size_t find_policy([[maybe_unused]] policy_kind kind) {
+    std::size_t at = 0;
+    bool found = false;
+    ((found = found || held_kind<Held> == kind, at += found ? 0U : 1U), ...);
+    return at;
+}
+
+/// The policies of one wrapper.
+template <bool Ordered, class... Held>
+struct policy_set {
+    std::tuple<Held...> held;
+
+    static constexpr bool ordered = Ordered;
+    static constexpr std::size_t size = sizeof...(Held);
+
+    template <policy_kind Kind>
+    static constexpr bool has = count_kind<Held...>(Kind) != 0;
+
+    template <policy_kind Kind>
+    static constexpr std::size_t index_of = find_policy<Held...>(Kind);
+
+    template <policy_kind Kind>
+    [[nodiscard]] decltype(auto) get() const noexcept {
+        return std::get<index_of<Kind>>(held).get();
+    }
+
+    /// Calls `visit(policy)` for each policy of the kind, in the order given.
+    template <policy_kind Kind, class Visit>
+    void each(Visit&& visit) const {
+        std::apply(
+            [&](auto const&... one) {
+                auto const maybe = [&](auto const& holder) {
+                    if constexpr (held_kind<std::remove_cvref_t<decltype(holder)>> == Kind)
+                        visit(holder.get());
+                };
+                (maybe(one), ...);
+            },
+            held);
+    }
+
+    /// Whether the guard at `index` is asked once an operation instead of once an attempt: it stands
+    /// outside `retry` in a written order.
+    static constexpr bool outside_retry(std::size_t index) {
+        return Ordered && index < index_of<policy_kind::retry>;
+    }
+};
+
+/// One sentence for what cannot work.
+template <bool Ordered, class... Held>
+constexpr void check_policies() {
+    static_assert(((held_kind<Held> != policy_kind::unknown) && ...),
+                  "recoup: with_recovery does not know one of these policies: it models none of "
+                  "retry_policy, guard, error_classifier, observer or persist(...)");
+    static_assert(count_kind<Held...>(policy_kind::retry) <= 1,
+                  "recoup: there are two retry policies, which would multiply; keep one");
+    static_assert(count_kind<Held...>(policy_kind::deadline) <= 1,
+                  "recoup: there are two deadlines; keep the shorter one");
+    static_assert(count_kind<Held...>(policy_kind::persist) <= 1,
+                  "recoup: there are two persist policies; an operation has one record");
+    static_assert(count_kind<Held...>(policy_kind::classifier) <= 1,
+                  "recoup: there are two classifiers; put all rules into one");
+    static_assert(count_kind<Held...>(policy_kind::clock) <= 1,
+                  "recoup: there are two clocks; keep one");
+    static_assert(count_kind<Held...>(policy_kind::stop) <= 1,
+                  "recoup: there are two stop tokens; keep one");
+    if constexpr (Ordered) {
+        constexpr auto retry_at = find_policy<Held...>(policy_kind::retry);
+        static_assert(count_kind<Held...>(policy_kind::retry) == 1,
+                      "recoup: in_order needs a retry policy, for order is what stands outside or "
+                      "inside of it");
+        static_assert(count_kind<Held...>(policy_kind::deadline) == 0 ||
+                          find_policy<Held...>(policy_kind::deadline) < retry_at,
+                      "recoup: a deadline bounds the whole operation and stands outside retry");
+        static_assert(count_kind<Held...>(policy_kind::persist) == 0 ||
+                          find_policy<Held...>(policy_kind::persist) == 0,
+                      "recoup: persist remembers the whole operation and stands first in in_order");
+    }
+}
+
+}  // namespace recoup::inline v1::detail
+
+namespace recoup::inline v1 {
+
+/// Bundles policies for many callables: `with_recovery(f, common)`. Stages are sorted as always.
+template <class... Policies>
+[[nodiscard]] auto policies(Policies&&... given) {
+    auto held = std::tuple_cat(detail::hold(std::forward<Policies>(given))...);
+    return std::apply(
+        []<class... Held>(Held&&... one) {
+            return policy_bundle<false, std::remove_cvref_t<Held>...>{{std::forward<Held>(one)...}};
+        },
+        std::move(held));
+}
+
+/// Keeps the written order, outermost first: a guard before `retry` is asked once an operation, one
+/// behind it once an attempt, as by default.
+template <class... Policies>
+[[nodiscard]] auto in_order(Policies&&... given) {
+    auto held = std::tuple_cat(detail::hold(std::forward<Policies>(given))...);
+    return std::apply(
+        []<class... Held>(Held&&... one) {
+            static_assert(
+                (detail::has_stage(detail::held_kind<std::remove_cvref_t<Held>>) && ...),
+                "recoup: only policies with a stage have an order; give classifier, clock, "
+                "observers and tokens outside of in_order");
+            return policy_bundle<true, std::remove_cvref_t<Held>...>{{std::forward<Held>(one)...}};
+        },
+        std::move(held));
+}
+
+}  // namespace recoup::inline v1

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <recoup/core/time.hpp>
+#include <recoup/detail/policy_set.hpp>
+#include <recoup/with_recovery.hpp>
+
+#include <algorithm>
+#include <concepts>
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+namespace recoup::inline v1 {
+
+/// What a wrapper does, in words and figures. Made by `explain`.
+struct explanation {
+    std::vector<std::string> stages{};  ///< outermost first
+    std::uint32_t most_attempts = 1;    ///< all budgets together; 0: not known
+    duration longest_wait = unlimited;  ///< all waits together, without jitter's luck or hints
+    duration longest_hint{};          ///< the most that a hint (`Retry-After`) makes each wait last
+    std::string recorded{"nothing"};  ///< what survives a crash
+
+    /// One line a stage, then the figures.
+    template <class Traits>
+    friend std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
+                                                        explanation const& what) {
+        return out << what.text();
+    }
+
+    [[nodiscard]] std::string text() const;
+};
+
+namespace detail {
+
+/// A span for people: in the largest unit that gives a whole number.
+inline std::string span_text(duration span) {
+    if (span == unlimited) return "unlimited";
+    auto const count = span.count();
+    if (count % 3'600'000'000'000 == 0 && count != 0)
+        return std::to_string(count / 3'600'000'000'000) + " h";
+    if (count % 60'000'000'000 == 0 && count != 0)
+        return std::to_string(count / 60'000'000'000) + " min";
+    if (count % 1'000'000'000 == 0) return std::to_string(count / 1'000'000'000) + " s";
+    if (count % 1'000'000 == 0) return std::to_string(count / 1'000'000) + " ms";
+    return std::to_string(count) + " ns";
+}
+
+/// The longest that `attempts` attempts can wait between them.
+inline duration longest_waits(backoff const& waits, std::uint32_t attempts) noexcept {
+    // Summed step by step up to a bound, behind which every delay counts as the longest.
+    constexpr std::uint32_t steps_max = 4096;
+    auto sum = duration{};
+    auto previous = duration{};
+    for (std::uint32_t i = 1; i < attempts; ++i) {
+        if (i > steps_max) {
+            duration::rep rest{};
+            if (__builtin_mul_overflow(waits.longest().count(), duration::rep{attempts - i}, &rest))
+                return unlimited;
+            return saturating_add(sum, duration{rest});
+        }
+        previous = waits.delay({.retry = i, .previous = previous, .random = UINT64_MAX});
+        sum = saturating_add(sum, previous);
+    }
+    return sum;
+}
+
+template <class Policy>
+void explain_retry(explanation& made, Policy const& policy) {
+    if constexpr (!std::same_as<Policy, retry>) {
+        made.most_attempts = 0;
+        made.stages.emplace_back("retry: a policy of your own");
+    } else {
+        made.most_attempts = policy.most_attempts();
+        made.longest_wait = longest_waits(policy.backoff, policy.max_attempts);
+        if (made.most_attempts > 1)
+            made.longest_hint = std::max(policy.retry_after_max, duration{});
+        auto line = "retry: up to " + std::to_string(made.most_attempts) +
+                    (made.most_attempts == 1 ? " attempt" : " attempts");
+        for (auto const& rule : policy.per_category) {
+            auto const own = rule.budget.max_attempts;
+            // A listed category may fail that often beside the shared budget, and wait each time.
+            made.longest_wait =
+                saturating_add(made.longest_wait, longest_waits(rule.budget.backoff, own));
+            line += ", ";
+            line += to_string(rule.category);
+            line += own == 0 ? ": never" : ": up to " + std::to_string(own);
+        }
+        made.stages.push_back(std::move(line));
+    }
+}
+
+}  // namespace detail
+
+inline std::string explanation::text() const {
+    std::string lines;
+    for (auto const& stage : stages) lines += stage + '\n';
+    lines +=
+        "at most " +
+        (most_attempts == 0 ? std::string{"an unknown number of"} : std::to_string(most_attempts)) +
+        (most_attempts == 1 ? " attempt" : " attempts") + ", waits of " +
+        detail::span_text(longest_wait) + " in all";
+    if (longest_hint > duration{})
+        lines += " (up to " + detail::span_text(longest_hint) +
+                 " each where the other side asks for it)";
+    lines += "; recorded: " + recorded + '\n';
+    return lines;
+}
+
+/// Says what a wrapper does: its stages from outside in, the most attempts that it makes, the longest
+/// time that it waits between them, and what it records.
+template <class F, class Policies>
+[[nodiscard]] explanation explain(recovered<F, Policies> const& wrapped) {
+    using detail::policy_kind;
+    auto made = explanation{};
+    auto const& policies = wrapped.policies();
+    policies.template each<policy_kind::persist>([&](auto const& one) {
+        auto const& options = one.options();
+        made.stages.push_back("persist: \"" + options.name + "\", survives " +
+                              std::string{to_string(one.store().durability())});
+        made.recorded = one.record_text();
+    });
+    auto bound = unlimited;
+    policies.template each<policy_kind::deadline>([&](auto const& one) {
+        bound = one.total;
+        made.stages.push_back("deadline: " + detail::span_text(one.total));
+    });
+    auto const guards = [&](bool outside) {
+        std::size_t at = 0;
+        std::apply(
+            [&](auto const&... held) {
+                auto const show = [&](auto const& one) {
+                    using policy = typename std::remove_cvref_t<decltype(one)>::policy_type;
+                    if constexpr (detail::kind_of<policy> == policy_kind::guard) {
+                        if (Policies::outside_retry(at) == outside)
+                            made.stages.emplace_back(outside ? "guard: asked once an operation"
+                                                             : "guard: asked once an attempt");
+                    }
+                    ++at;
+                };
+                (show(held), ...);
+            },
+            policies.held);
+    };
+    guards(true);
+    policies.template each<policy_kind::retry>(
+        [&](auto const& one) { detail::explain_retry(made, one); });
+    guards(false);
+    made.stages.emplace_back("callable");
+    if constexpr (requires { policies.template get<policy_kind::retry>().wait_when_rejected; } &&
+                  Policies::template has<policy_kind::guard>) {
+        // Nobody knows how long a guard stays shut.
+        if (policies.template get<policy_kind::retry>().wait_when_rejected)
+            made.longest_wait = unlimited;
+    }
+    made.longest_wait = std::min(made.longest_wait, std::max(bound, duration{}));
+    made.longest_hint = std::min(made.longest_hint, std::max(bound, duration{}));
+    return made;
+}
+
+}  // namespace recoup::inline v1

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <recoup/core/time.hpp>
+#include <recoup/retry/backoff_models.hpp>
+#include <recoup/retry/backoff_policy.hpp>
+
+#include <concepts>
+#include <memory>
+#include <utility>
+
+namespace recoup::inline v1 {
+
+/// Any backoff: one of the library's own, held without allocation, or a user's model of
+/// `backoff_policy`, shared by copies.
+///
+/// Exponential unless told otherwise: 200 ms × 2 up to 30 s with full jitter. One that was moved
+/// from waits not at all.
+class backoff {
+  public:
+    backoff() noexcept : backoff{exponential_backoff{}} {}
+    backoff(constant_backoff const& model) noexcept : kind_{kind::constant}, constant_{model} {}
+    backoff(linear_backoff const& model) noexcept : kind_{kind::linear}, linear_{model} {}
+    backoff(exponential_backoff const& model) noexcept
+        : kind_{kind::exponential}, exponential_{model} {}
+    backoff(fibonacci_backoff const& model) noexcept : kind_{kind::fibonacci}, fibonacci_{model} {}
+    backoff(decorrelated_backoff const& model) noexcept
+        : kind_{kind::decorrelated}, decorrelated_{model} {}
+
+    /// From a user's own model.
+    ///
+    /// Throws: std::bad_alloc, and what copying the model throws.
+    template <class Model>
+        requires(!std::same_as<Model, backoff> && backoff_policy<Model>)
+    backoff(Model model)
+        : kind_{kind::custom},
+          constant_{},
+          custom_{std::make_shared<held<Model> const>(std::move(model))} {}
+
+    /// How long to wait before the retry; never negative.
+    [[nodiscard]] duration delay(backoff_step const& step) const noexcept {
+        // The usual one first: a branch that is foreseen costs less than a jump through a table.
+        if (kind_ == kind::exponential) [[likely]]
+            return exponential_.delay(step);
+        switch (kind_) {
+            case kind::exponential: break;
+            case kind::constant: return constant_.delay(step);
+            case kind::linear: return linear_.delay(step);
+            case kind::fibonacci: return fibonacci_.delay(step);
+            case kind::decorrelated: return decorrelated_.delay(step);
+            case kind::custom: return custom_ ? at_least_zero(custom_->delay(step)) : duration{};
+        }
+        return duration{};
+    }
+
+    /// What no delay exceeds.
+    [[nodiscard]] duration longest() const noexcept {
+        switch (kind_) {
+            case kind::exponential: return exponential_.longest();
+            case kind::constant: return constant_.longest();
+            case kind::linear: return linear_.longest();
+            case kind::fibonacci: return fibonacci_.longest();
+            case kind::decorrelated: return decorrelated_.longest();
+            case kind::custom: return custom_ ? at_least_zero(custom_->longest()) : duration{};
+        }
+        return duration{};
+    }
+
+  private:
+    enum class kind : unsigned char {
+        exponential,
+        constant,
+        linear,
+        fibonacci,
+        decorrelated,
+        custom
+    };
+
+    struct any_held {
+        any_held() = default;
+        any_held(any_held const&) = delete;
+        any_held& operator=(any_held const&) = delete;
+        virtual ~any_held() = default;
+        virtual duration delay(backoff_step step) const noexcept = 0;
+        virtual duration longest() const noexcept = 0;
+    };
+
+    template <class Model>
+    struct held final : any_held {
+        explicit held(Model&& from) : model{std::move(from)} {}
+        duration delay(backoff_step step) const noexcept override { return model.delay(step); }
+        duration longest() const noexcept override { return model.longest(); }
+        Model model;
+    };
+
+    static duration at_least_zero(duration span) noexcept {
+        return duration{detail::not_negative(span)};
+    }
+
+    kind kind_;
+    // Plain data all of them, so that copying the whole copies whichever it is.
+    union {
+        constant_backoff constant_;
+        linear_backoff linear_;
+        exponential_backoff exponential_;
+        fibonacci_backoff fibonacci_;
+        decorrelated_backoff decorrelated_;
+    };
+    std::shared_ptr<any_held const> custom_;
+};
+
+static_assert(backoff_policy<backoff>);
+
+}  // namespace recoup::inline v1

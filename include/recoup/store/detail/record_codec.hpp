@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <recoup/store/detail/crc32c.hpp>
+#include <recoup/store/record.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+// A record as bytes, little-endian:
+//
+//     u32 size of all this          u8  format (1)      u8 status
+//     u8  flags: 1 checkpoint, 2 result, 4 last failure
+//     u8  number of categories with a count
+//     u64 revision, fingerprint     u32 generation, attempts, spent     16 bytes of token
+//     i64 active, delay, due, created, updated, expires (nanoseconds)
+//     each category with a count: u8 category, u32 count; ascending, none is zero
+//     texts as u32 length and bytes: space, name, key [, checkpoint] [, result]
+//     [u8 category, i32 code, text code_category, text message]
+//     u32 CRC-32C of all bytes before it, and so of the identity and every field
+//
+// There is one encoding of a record and no other bytes decode to it, so that what was decoded is
+// what was encoded. A change of the layout is a new format number; the old one stays readable.
+
+namespace recoup::inline v1::detail {
+
+inline constexpr std::uint8_t record_format = 1;
+
+/// No record is larger than this, whatever a store's options say.
+inline constexpr std::size_t record_bytes_limit = std::size_t{512} << 20U;
+
+inline constexpr std::size_t record_head_bytes = 8 + 16 + 12 + 16 + 48;
+
+/// How many bytes `encode_record` makes of `what`.
+inline std::size_t encoded_size(record const& what) noexcept {
+    auto size = record_head_bytes + 3 * 4 + what.id.space.size() + what.id.name.size() +
+                what.id.key.size() + 4;
+    for (auto const count : what.spent_by_category) size += count != 0 ? 5U : 0U;
+    if (what.checkpoint) size += 4 + what.checkpoint->size();
+    if (what.result) size += 4 + what.result->size();
+    if (what.last_failure)
+        size += 1 + 4 + 4 + what.last_failure->code_category.size() + 4 +
+                what.last_failure->message.size();
+    return size;
+}
+
+template <std::integral Number>
+void put_number(std::string& bytes, Number number) {
+    auto rest = static_cast<std::make_unsigned_t<Number>>(number);
+    for (std::size_t i = 0; i != sizeof rest; ++i) {
+        bytes.push_back(static_cast<char>(static_cast<unsigned char>(rest & 0xFFU)));
+        if constexpr (sizeof rest > 1) rest = static_cast<decltype(rest)>(rest >> 8U);
+    }
+}
+
+inline void put_text(std::string& bytes, std::string_view text) {
+    put_number(bytes, static_cast<std::uint32_t>(text.size()));
+    bytes.append(text);
+}
+
+/// The bytes of `what`, with `revision` in place of its own.
+///
+/// Pre: `encoded_size(what) <= record_bytes_limit`.
+inline std::string encode_record(record const& what, std::uint64_t revision) {
+    std::string bytes;
+    auto const size = encoded_size(what);
+    bytes.reserve(size);
+    auto counts = 0U;
+    for (auto const count : what.spent_by_category) counts += count != 0 ? 1U : 0U;
+
+    put_number(bytes, static_cast<std::uint32_t>(size));
+    put_number(bytes, record_format);
+    put_number(bytes, static_cast<std::uint8_t>(what.status));
+    put_number(bytes,
+               static_cast<std::uint8_t>((what.checkpoint ? 1U : 0U) | (what.result ? 2U : 0U) |
+                                         (what.last_failure ? 4U : 0U)));
+    put_number(bytes, static_cast<std::uint8_t>(counts));
+    put_number(bytes, revision);
+    put_number(bytes, what.fingerprint);
+    put_number(bytes, what.generation);
+    put_number(bytes, what.attempts);
+    put_number(bytes, what.spent);
+    for (auto const byte : what.token) put_number(bytes, byte);
+    put_number(bytes, std::int64_t{what.active.count()});
+    put_number(bytes, std::int64_t{what.delay.count()});
+    for (auto const& time : {what.due, what.created, what.updated, what.expires})
+        put_number(bytes, std::int64_t{time.time_since_epoch().count()});
+    for (std::size_t i = 0; i != category_count; ++i) {
+        if (what.spent_by_category[i] == 0) continue;
+        put_number(bytes, static_cast<std::uint8_t>(i));
+        put_number(bytes, what.spent_by_category[i]);
+    }
+    put_text(bytes, what.id.space);
+    put_text(bytes, what.id.name);
+    put_text(bytes, what.id.key);
+    if (what.checkpoint) put_text(bytes, *what.checkpoint);
+    if (what.result) put_text(bytes, *what.result);
+    if (what.last_failure) {
+        put_number(bytes, static_cast<std::uint8_t>(what.last_failure->category));
+        put_number(bytes, what.last_failure->code);
+        put_text(bytes, what.last_failure->code_category);
+        put_text(bytes, what.last_failure->message);
+    }
+    put_number(bytes, crc32c(bytes));
+    return bytes;
+}
+
+/// What `decode_record` made of some bytes: a record, or what is wrong with them.
+struct decoded_record {
+    std::optional<record> value{};
+    char const* wrong = nullptr;  ///< null where there is a value
+    bool newer = false;           ///< whole, but of a format that this version does not know
+};
+
+/// Reads from bytes that may hold anything; never past their end. The first error sticks.
+class byte_reader {
+  public:
+    explicit byte_reader(std::string_view bytes) noexcept : rest_{bytes} {}
+
+    template <std::integral Number>
+    Number number() noexcept {
+        std::make_unsigned_t<Number> value = 0;
+        if (rest_.size() < sizeof value) {
+            fail("it ends too early");
+            return 0;
+        }
+        for (std::size_t i = sizeof value; i-- != 0;) {
+            if constexpr (sizeof value > 1) value = static_cast<decltype(value)>(value << 8U);
+            value = static_cast<decltype(value)>(value | static_cast<unsigned char>(rest_[i]));
+        }
+        rest_.remove_prefix(sizeof value);
+        return static_cast<Number>(value);
+    }
+
+    std::string text(std::size_t bytes_max, char const* wrong) {
+        auto const size = std::size_t{number<std::uint32_t>()};
+        if (wrong_ == nullptr && (size > bytes_max || size > rest_.size())) fail(wrong);
+        if (wrong_ != nullptr) return {};
+        std::string text{rest_.substr(0, size)};
+        rest_.remove_prefix(size);
+        return text;
+    }
+
+    void require(bool holds, char const* wrong) noexcept {
+        if (!holds) fail(wrong);
+    }
+    [[nodiscard]] char const* wrong() const noexcept { return wrong_; }
+    [[nodiscard]] bool at_end() const noexcept { return rest_.empty(); }
+
+  private:
+    void fail(char const* wrong) noexcept {
+        if (wrong_ == nullptr) wrong_ = wrong;
+        rest_ = {};
+    }
+    std::string_view rest_;
+    char const* wrong_ = nullptr;
+};
+
+inline void read_counts(byte_reader& from, std::size_t count, record& into) noexcept {
+    from.require(count <= category_count, "it counts more categories than there are");
+    for (std::size_t i = 0, lowest = 0; i != count && from.wrong() == nullptr; ++i) {
+        auto const index = std::size_t{from.number<std::uint8_t>()};
+        auto const value = from.number<std::uint32_t>();
+        from.require(index < category_count && index >= lowest && value != 0,
+                     "a count per category is out of order");
+        if (from.wrong() != nullptr) return;
+        into.spent_by_category[index] = value;
+        lowest = index + 1;
+    }
+}
+
+inline recorded_failure read_failure(byte_reader& from) {
+    recorded_failure seen;
+    auto const what = from.number<std::uint8_t>();
+    from.require(what < category_count, "the last failure's category is unknown");
+    seen.category = static_cast<category>(what);
+    seen.code = from.number<std::int32_t>();
+    seen.code_category = from.text(record_bytes_limit, "the name of the error category is cut");
+    seen.message = from.text(record_bytes_limit, "the last failure's text is cut");
+    return seen;
+}
+
+/// The record that `bytes` encode. Any other bytes, whatever they hold, are refused with a reason.
+///
+/// Throws: std::bad_alloc, for no more than the bytes' own size.
+inline decoded_record decode_record(std::string_view bytes) {
+    if (bytes.size() < record_head_bytes + 3 * 4 + 4) return {{}, "it is too short"};
+    if (bytes.size() > record_bytes_limit) return {{}, "it is too long"};
+    byte_reader tail{bytes.substr(bytes.size() - 4)};
+    auto const body = bytes.substr(0, bytes.size() - 4);
+    if (tail.number<std::uint32_t>() != crc32c(body)) return {{}, "its checksum is wrong"};
+
+    byte_reader from{body};
+    record what;
+    from.require(from.number<std::uint32_t>() == bytes.size(), "its length is wrong");
+    if (from.number<std::uint8_t>() != record_format && from.wrong() == nullptr)
+        return {{}, "its format is unknown: a newer version wrote it", true};
+    auto const status = from.number<std::uint8_t>();
+    from.require(status >= 1 && status <= 3, "its status is unknown");
+    what.status = static_cast<record_status>(status);
+    auto const flags = from.number<std::uint8_t>();
+    from.require(flags < 8, "it has unknown flags");
+    auto const counts = std::size_t{from.number<std::uint8_t>()};
+    what.revision = from.number<std::uint64_t>();
+    what.fingerprint = from.number<std::uint64_t>();
+    what.generation = from.number<std::uint32_t>();
+    what.attempts = from.number<std::uint32_t>();
+    what.spent = from.number<std::uint32_t>();
+    for (auto& byte : what.token) byte = from.number<std::uint8_t>();
+    what.active = duration{from.number<std::int64_t>()};
+    what.delay = duration{from.number<std::int64_t>()};
+    for (auto* time : {&what.due, &what.created, &what.updated, &what.expires})
+        *time = system_time{duration{from.number<std::int64_t>()}};
+    read_counts(from, counts, what);
+    what.id.space = from.text(identifier_bytes_max, "its namespace is too long");
+    what.id.name = from.text(identifier_bytes_max, "its name is too long");
+    what.id.key = from.text(identifier_bytes_max, "its key is too long");
+    if ((flags & 1U) != 0) what.checkpoint = from.text(record_bytes_limit, "its checkpoint is cut");
+    if ((flags & 2U) != 0) what.result = from.text(record_bytes_limit, "its result is cut");
+    if ((flags & 4U) != 0) what.last_failure = read_failure(from);
+    from.require(from.at_end() || from.wrong() != nullptr, "it goes on after its end");
+    if (from.wrong() != nullptr) return {{}, from.wrong()};
+    return {std::move(what), nullptr};
+}
+
+}  // namespace recoup::inline v1::detail

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <recoup/core/identity.hpp>
+#include <recoup/core/time.hpp>
+
+#include <condition_variable>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <tuple>
+#include <utility>
+
+// Which operations run in this process, so that a second call of one joins it instead of running it
+// twice.
+
+namespace recoup::inline v1::detail {
+
+/// Tells threads apart, and no more.
+inline void const* this_thread_mark() noexcept {
+    thread_local char const mark = 0;
+    return &mark;
+}
+
+/// Tells types apart without RTTI.
+template <class T>
+inline constexpr char type_mark = 0;
+
+/// One running operation, seen by its runner and by those who wait for it.
+struct running_operation {
+    std::mutex mutex{};
+    std::condition_variable_any ended{};
+    bool done = false;
+    std::size_t waiting = 0;
+    void const* runner = this_thread_mark();
+    void const* result_type = nullptr;
+    std::shared_ptr<void const> result{};  ///< made only where somebody waits
+};
+
+/// All running operations of the process that have a record: one instance across shared libraries.
+class running_registry {
+  public:
+    using key = std::tuple<void const*, std::string, std::string, std::string>;
+
+    static running_registry& instance() {
+        static running_registry registry;
+        return registry;
+    }
+
+    /// Enters an operation of a store.
+    ///
+    /// Returns: the entry, and whether it is new; if not, another call runs the operation.
+    std::pair<std::shared_ptr<running_operation>, bool> enter(key const& which) {
+        std::lock_guard lock{mutex_};
+        auto& slot = running_[which];
+        if (slot) return {slot, false};
+        slot = std::make_shared<running_operation>();
+        return {slot, true};
+    }
+
+    void leave(key const& which) noexcept {
+        std::lock_guard lock{mutex_};
+        running_.erase(which);
+    }
+
+  private:
+    std::mutex mutex_;
+    std::map<key, std::shared_ptr<running_operation>> running_;
+};
+
+/// How a wait for another call's result ended.
+enum class join_end : unsigned char { done, stopped, timed_out };
+
+/// Waits until the operation ends, the token is triggered or `at_most` has passed.
+inline join_end await(running_operation& running, std::stop_token const& stop, duration at_most) {
+    std::unique_lock lock{running.mutex};
+    ++running.waiting;
+    auto const is_done = [&] { return running.done; };
+    auto done = false;
+    if (at_most == unlimited) {
+        done = running.ended.wait(lock, stop, is_done);
+    } else {
+        auto const until = saturating_add(
+            std::chrono::time_point_cast<duration>(std::chrono::steady_clock::now()), at_most);
+        done = running.ended.wait_until(lock, stop, until, is_done);
+    }
+    --running.waiting;
+    if (done) return join_end::done;
+    return stop.stop_requested() ? join_end::stopped : join_end::timed_out;
+}
+
+/// The runner's side: leaves the registry when it goes, with or without a result.
+class running_claim {
+  public:
+    running_claim() noexcept = default;
+    running_claim(running_claim const&) = delete;
+    running_claim& operator=(running_claim const&) = delete;
+    ~running_claim() { release(); }
+
+    /// Returns: null when it is ours now, else the one who runs it.
+    std::shared_ptr<running_operation> enter(void const* store, operation_ref id) {
+        auto which = running_registry::key{store, id.space, id.name, id.key};
+        auto [entry, ours] = running_registry::instance().enter(which);
+        if (!ours) return entry;
+        key_ = std::move(which);  // kept, so that leaving needs no memory
+        entry_ = std::move(entry);
+        return nullptr;
+    }
+
+    [[nodiscard]] bool held() const noexcept { return entry_ != nullptr; }
+
+    /// Hands the result to those who wait, and leaves.
+    template <class Result>
+    void publish(Result const& result) {
+        if (!entry_) return;
+        if constexpr (std::is_copy_constructible_v<Result>) {
+            std::lock_guard lock{entry_->mutex};
+            if (entry_->waiting != 0) {
+                try {
+                    entry_->result = std::make_shared<Result const>(result);
+                    entry_->result_type = &type_mark<Result>;
+                } catch (...) {
+                    // Who waits for a value that cannot be copied does the work anew.
+                    entry_->result.reset();
+                }
+            }
+        } else {
+            static_cast<void>(result);
+        }
+        release();
+    }
+
+    void release() noexcept {
+        if (!entry_) return;
+        running_registry::instance().leave(key_);
+        {
+            std::lock_guard lock{entry_->mutex};
+            entry_->done = true;
+        }
+        entry_->ended.notify_all();
+        entry_.reset();
+    }
+
+  private:
+    running_registry::key key_{};
+    std::shared_ptr<running_operation> entry_{};
+};
+
+}  // namespace recoup::inline v1::detail

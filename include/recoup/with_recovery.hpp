@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <recoup/detail/make_policies.hpp>
+#include <recoup/detail/operation.hpp>
+
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+namespace recoup::inline v1 {
+
+/// A callable that retries what is worth it, stops what is not, and remembers where it was.
+/// Made by `with_recovery`.
+///
+/// Copies share what they own by `std::shared_ptr`, and copy plain data and the callable.
+/// Thread safety: calling is const, concurrent and reentrant if calling the callable is.
+template <class F, class Policies>
+class recovered {
+  public:
+    recovered(F callable, Policies policies)
+        : callable_{std::move(callable)}, policies_{std::move(policies)} {}
+
+    /// Calls the callable until it gives a value or a policy says stop.
+    ///
+    /// Every attempt receives the arguments as lvalues. Where the callable accepts only rvalues they
+    /// are moved into the first attempt, which is then the only one.
+    /// Throws: nothing of the callable's; std::bad_alloc where a record cannot be built.
+    template <class... Args>
+        requires detail::callable_with<F, Args...>
+    detail::wrapped_return_t<F, Args...> operator()(Args&&... args) const {
+        static_assert(
+            !detail::coroutine_return<detail::raw_return_t<F, Args...>, Args...>,
+            "recoup: the callable is a coroutine: include the header that adapts its return "
+            "type (<recoup/async/asio.hpp> for boost::asio::awaitable)");
+        using operation = detail::operation<F, Policies, Args...>;
+        if constexpr (operation::is_direct)
+            return operation::run_directly(callable_, policies_, std::forward<Args>(args)...);
+        else
+            return operation{callable_, policies_, std::forward<Args>(args)...}.run();
+    }
+
+    /// The same callable with other policies for one call: each replaces the one of its kind;
+    /// observers are added. A bare `std::stop_token` is one, too.
+    ///
+    /// The result refers to this wrapper, and must not outlive it.
+    /// Example: `fetch.with(recoup::deadline{5s}, stop_token)(url)`.
+    template <class... Override>
+    [[nodiscard]] auto with(Override&&... overrides) const {
+        auto merged = detail::merge_policies(policies_, std::forward<Override>(overrides)...);
+        // std::ref of a std::reference_wrapper is that itself.
+        return recovered<decltype(std::ref(callable_)), decltype(merged)>{std::ref(callable_),
+                                                                          std::move(merged)};
+    }
+
+    /// What this wrapper consists of.
+    [[nodiscard]] Policies const& policies() const noexcept { return policies_; }
+
+  private:
+    // A callable with state is called from a const wrapper: its thread safety is its own.
+    mutable F callable_;
+    Policies policies_;
+};
+
+/// Wraps any callable: functions, lambdas, function objects, member pointers, move-only ones.
+///
+/// Returns: a callable that takes the same arguments and returns `recoup::result` of what the
+/// callable returns: of `T` for `T`, `result<T>`, any Outcome result, `std::optional<T>` and
+/// `std::expected<T, E>`; of `std::reference_wrapper<T>` for `T&`.
+///
+/// The order of the policies does not matter: every policy knows its stage. From outside in: persist,
+/// deadline, retry, guards (circuit breakers), callable. Without a retry policy there is
+/// `retry{}`: 3 attempts, exponential backoff with full jitter.
+/// Example: `auto fetch = recoup::with_recovery(fetch_page, recoup::retry{.max_attempts = 5});`
+template <class F, class... Policies>
+[[nodiscard]] auto with_recovery(F&& callable, Policies&&... policies) {
+    auto held = detail::make_policies(std::forward<Policies>(policies)...);
+    return recovered<std::decay_t<F>, decltype(held)>{std::forward<F>(callable), std::move(held)};
+}
+
+}  // namespace recoup::inline v1
