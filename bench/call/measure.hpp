@@ -19,7 +19,7 @@ inline constexpr auto allocations_counter = "allocations_per_call";
 template <class Call>
 void measure(benchmark::State& state, Call&& call) {
     std::uint64_t question = 0;
-    auto const allocated = allocations();
+    auto const allocated = support::allocations();
     auto const begin = std::chrono::steady_clock::now();
     for (auto _ : state) {
         auto outcome = call(question++);
@@ -30,8 +30,9 @@ void measure(benchmark::State& state, Call&& call) {
     auto const calls = static_cast<double>(state.iterations());
     state.counters[time_counter] =
         benchmark::Counter{took.count() / calls, benchmark::Counter::kAvgThreads};
-    state.counters[allocations_counter] = benchmark::Counter{
-        static_cast<double>(allocations() - allocated) / calls, benchmark::Counter::kAvgThreads};
+    state.counters[allocations_counter] =
+        benchmark::Counter{static_cast<double>(support::allocations() - allocated) / calls,
+                           benchmark::Counter::kAvgThreads};
 }
 
 /// Registers `run`, to be interleaved with all others.

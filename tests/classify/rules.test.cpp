@@ -7,14 +7,11 @@
 #include <recoup/core/errc.hpp>
 
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
-#include <cstdlib>
 #include <exception>
 #include <memory>
-#include <new>
 #include <optional>
 #include <set>
 #include <stdexcept>
@@ -23,26 +20,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
-
-// Counts what the classifier allocates.
-namespace {
-std::atomic<std::size_t> allocations{0};
-}
-
-// Not inlined, since g++ 12 warns of a mismatched pair where it inlines but one of the two.
-[[gnu::noinline]] // Those with std::nothrow too, since a sanitizer wants to see each of them given back by its kind.
-void* operator new(std::size_t size, std::nothrow_t const&) noexcept {
-    ++allocations;
-    return std::malloc(size == 0 ? 1 : size);
-}
-void* operator new(std::size_t size) {
-    if (auto* const memory = ::operator new(size, std::nothrow)) return memory;
-    throw std::bad_alloc{};
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::nothrow_t const&) noexcept { std::free(memory); }
 
 namespace {
 
@@ -446,13 +425,13 @@ TEST_CASE("Codes are classified without an allocation") {
     std::array<category, failures.size()> plain{};
     std::array<category, failures.size()> ruled{};
 
-    auto const before = allocations.load();
+    auto const before = support::allocations();
     for (std::size_t i = 0; i != failures.size(); ++i) {
         plain[i] = recoup::default_rules().classify(failures[i]).category;
         ruled[i] = rules.classify(failures[i]).category;
     }
     auto const copy = rules;
-    auto const after = allocations.load();
+    auto const after = support::allocations();
 
     CHECK(after == before);
     CHECK(plain == std::array{category::network_timeout, category::network_connection,

@@ -6,45 +6,17 @@
 #include <recoup/store/memory_store.hpp>
 #include <recoup/store/persist.hpp>
 
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 
 #include <chrono>
 #include <cstddef>
-#include <cstdlib>
-#include <new>
+#include <cstdint>
 #include <stop_token>
 #include <string>
 #include <system_error>
 
 // What does not allocate, counted.
-
-namespace {
-
-thread_local std::size_t allocations = 0;
-
-void* counted(std::size_t size) noexcept {
-    ++allocations;
-    return std::malloc(size == 0 ? 1 : size);
-}
-
-void* counted_or_throw(std::size_t size) {
-    if (void* const got = counted(size)) return got;
-    throw std::bad_alloc{};
-}
-
-}  // namespace
-
-// The address sanitizer has a nothrow `new` of its own, which the deletes below must not be given.
-void* operator new(std::size_t size) { return counted_or_throw(size); }
-void* operator new[](std::size_t size) { return counted_or_throw(size); }
-void* operator new(std::size_t size, std::nothrow_t const&) noexcept { return counted(size); }
-void* operator new[](std::size_t size, std::nothrow_t const&) noexcept { return counted(size); }
-void operator delete(void* at) noexcept { std::free(at); }
-void operator delete[](void* at) noexcept { std::free(at); }
-void operator delete(void* at, std::size_t) noexcept { std::free(at); }
-void operator delete[](void* at, std::size_t) noexcept { std::free(at); }
-void operator delete(void* at, std::nothrow_t const&) noexcept { std::free(at); }
-void operator delete[](void* at, std::nothrow_t const&) noexcept { std::free(at); }
 
 namespace {
 
@@ -60,11 +32,11 @@ auto const at_once = retry{.max_attempts = 3, .backoff = recoup::constant(0ms)};
 
 /// The allocations of a thousand calls, behind one that may set something up.
 template <class Call>
-std::size_t allocations_of(Call call) {
+std::uint64_t allocations_of(Call call) {
     static_cast<void>(call());
-    auto const before = allocations;
+    auto const before = support::allocations();
     for (int i = 0; i != 1000; ++i) static_cast<void>(call());
-    return allocations - before;
+    return support::allocations() - before;
 }
 
 }  // namespace

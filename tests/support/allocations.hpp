@@ -3,9 +3,11 @@
 
 #include <cstdint>
 
-namespace bench {
+// Link recoup_allocations to have `operator new` replaced by one that counts.
+
+namespace support {
 
 /// How often this thread has called `operator new`.
 std::uint64_t allocations() noexcept;
 
-}  // namespace bench
+}  // namespace support
