@@ -2,9 +2,10 @@
 #pragma once
 
 #include <recoup/store/detail/membership.hpp>
+#include <recoup/store/detail/memory_operations.hpp>
 #include <recoup/store/detail/record_codec.hpp>
 #include <recoup/store/detail/store_failure.hpp>
-#include <recoup/store/persistence_policy.hpp>
+#include <recoup/store/durable_store.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -22,6 +23,7 @@ namespace recoup::inline v1 {
 /// The limits of a `memory_store`.
 struct memory_store_options {
     std::size_t records_max = 100'000;                      ///< one more is `store_errc::full`
+    std::size_t operations_max = 100'000;                   ///< the same for durable operations
     std::size_t record_bytes_max = std::size_t{16} << 20U;  ///< one larger is `too_large`
 };
 
@@ -35,7 +37,8 @@ struct memory_store_options {
 /// Complexity: logarithmic in the number of records; `may_contain` is constant and takes no lock.
 class memory_store {
   public:
-    explicit memory_store(memory_store_options options = {}) noexcept : options_{options} {}
+    explicit memory_store(memory_store_options options = {}) noexcept
+        : options_{options}, operations_{options.operations_max, options.record_bytes_max} {}
     memory_store(memory_store const&) = delete;
     memory_store& operator=(memory_store const&) = delete;
     ~memory_store() = default;
@@ -83,7 +86,8 @@ class memory_store {
 
     [[nodiscard]] result<std::size_t> clean_up(system_time now, std::size_t most) {
         std::lock_guard const lock{mutex_};
-        return remove_expired(now, most);
+        auto const removed = remove_expired(now, most);
+        return removed + operations_.clean_up(now, most - removed);
     }
 
     /// Whether `load` may give a record: where it says no, there is none. No lock; a few ns.
@@ -98,6 +102,77 @@ class memory_store {
 
     [[nodiscard]] recoup::durability durability() const noexcept {
         return recoup::durability::none;
+    }
+
+    // ---- durable operations
+
+    [[nodiscard]] result<std::uint64_t> enter(std::string const& /*who*/, duration /*lease*/) {
+        std::lock_guard const lock{mutex_};
+        return operations_.enter();
+    }
+
+    [[nodiscard]] result<std::vector<std::uint64_t>> renew(std::uint64_t owner,
+                                                           duration /*lease*/) {
+        std::lock_guard const lock{mutex_};
+        return operations_.renew(owner);
+    }
+
+    [[nodiscard]] result<void> leave(std::uint64_t owner) {
+        std::lock_guard const lock{mutex_};
+        operations_.leave(owner);
+        return success();
+    }
+
+    [[nodiscard]] result<started_operation> start(operation_record const& head, std::uint64_t owner,
+                                                  duration /*at_most*/ = unlimited) {
+        std::lock_guard const lock{mutex_};
+        if (operations_.full()) operations_.clean_up(operations_.latest(), cleaned_at_once_max);
+        return operations_.start(head, owner);
+    }
+
+    [[nodiscard]] result<std::vector<operation_record>> claim(claim_request const& request) {
+        std::lock_guard const lock{mutex_};
+        return operations_.claim(request);
+    }
+
+    [[nodiscard]] result<operation_record> take(std::uint64_t number, std::uint64_t epoch,
+                                                std::uint64_t owner) {
+        std::lock_guard const lock{mutex_};
+        return operations_.take(number, epoch, owner);
+    }
+
+    [[nodiscard]] result<write_receipt> write(operation_write const& what,
+                                              duration /*at_most*/ = unlimited) {
+        std::lock_guard const lock{mutex_};
+        return operations_.write(what);
+    }
+
+    [[nodiscard]] result<void> request_cancel(std::uint64_t number) {
+        std::lock_guard const lock{mutex_};
+        return operations_.request_cancel(number);
+    }
+
+    [[nodiscard]] result<void> remove(std::uint64_t number, std::uint64_t epoch) {
+        std::lock_guard const lock{mutex_};
+        return operations_.remove(number, epoch);
+    }
+
+    [[nodiscard]] result<std::optional<operation_record>> find(operation_ref id,
+                                                               duration /*at_most*/ = unlimited) {
+        std::lock_guard const lock{mutex_};
+        return operations_.find(id);
+    }
+
+    [[nodiscard]] result<std::vector<operation_record>> operations(
+        operation_filter const& filter = {}) const {
+        std::lock_guard const lock{mutex_};
+        return operations_.list(filter);
+    }
+
+    [[nodiscard]] result<std::vector<step_record>> steps(std::uint64_t number,
+                                                         duration /*at_most*/ = unlimited) {
+        std::lock_guard const lock{mutex_};
+        return operations_.steps(number);
     }
 
   private:
@@ -182,8 +257,9 @@ class memory_store {
     std::uint64_t next_revision_ = 1;
     system_time latest_ = system_time::min();
     detail::membership members_;
+    detail::memory_operations operations_;
 };
 
-static_assert(persistence_policy<memory_store>);
+static_assert(durable_store<memory_store>);
 
 }  // namespace recoup::inline v1

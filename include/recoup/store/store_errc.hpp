@@ -23,6 +23,8 @@ enum class store_errc {
     unsafe_location,  ///< a link, a foreign owner, an open mode or an unfit file system
     foreign_schema,   ///< the file is not one of recoup's, or was tampered with
     forked,           ///< it was opened before a fork, in another process
+    fenced,           ///< the operation was taken over: this writer is too late
+    owned,            ///< somebody who is alive runs the operation
 };
 
 namespace detail {
@@ -44,6 +46,8 @@ struct store_error_category final : std::error_category {
             case store_errc::unsafe_location: return "the store's location is not safe";
             case store_errc::foreign_schema: return "the file is not a recoup store";
             case store_errc::forked: return "the store belongs to the parent process";
+            case store_errc::fenced: return "the operation was taken over by another owner";
+            case store_errc::owned: return "another owner runs the operation";
         }
         return "unknown store error " + std::to_string(code);
     }
@@ -76,6 +80,8 @@ constexpr category category_of(store_errc code) noexcept {
         case store_errc::unavailable:
         case store_errc::conflict:
         case store_errc::locked:
+        case store_errc::fenced:
+        case store_errc::owned:
         case store_errc::stopped: return category::service_unavailable;
     }
     return category::unknown;

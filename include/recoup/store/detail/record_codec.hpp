@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/store/detail/bytes.hpp>
 #include <recoup/store/detail/crc32c.hpp>
 #include <recoup/store/record.hpp>
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 
 // A record as bytes, little-endian:
@@ -32,9 +31,6 @@ namespace recoup::inline v1::detail {
 
 inline constexpr std::uint8_t record_format = 1;
 
-/// No record is larger than this, whatever a store's options say.
-inline constexpr std::size_t record_bytes_limit = std::size_t{512} << 20U;
-
 inline constexpr std::size_t record_head_bytes = 8 + 16 + 12 + 16 + 48;
 
 /// How many bytes `encode_record` makes of `what`.
@@ -44,24 +40,8 @@ inline std::size_t encoded_size(record const& what) noexcept {
     for (auto const count : what.spent_by_category) size += count != 0 ? 5U : 0U;
     if (what.checkpoint) size += 4 + what.checkpoint->size();
     if (what.result) size += 4 + what.result->size();
-    if (what.last_failure)
-        size += 1 + 4 + 4 + what.last_failure->code_category.size() + 4 +
-                what.last_failure->message.size();
+    if (what.last_failure) size += encoded_size(*what.last_failure);
     return size;
-}
-
-template <std::integral Number>
-void put_number(std::string& bytes, Number number) {
-    auto rest = static_cast<std::make_unsigned_t<Number>>(number);
-    for (std::size_t i = 0; i != sizeof rest; ++i) {
-        bytes.push_back(static_cast<char>(static_cast<unsigned char>(rest & 0xFFU)));
-        if constexpr (sizeof rest > 1) rest = static_cast<decltype(rest)>(rest >> 8U);
-    }
-}
-
-inline void put_text(std::string& bytes, std::string_view text) {
-    put_number(bytes, static_cast<std::uint32_t>(text.size()));
-    bytes.append(text);
 }
 
 /// The bytes of `what`, with `revision` in place of its own.
@@ -101,12 +81,7 @@ inline std::string encode_record(record const& what, std::uint64_t revision) {
     put_text(bytes, what.id.key);
     if (what.checkpoint) put_text(bytes, *what.checkpoint);
     if (what.result) put_text(bytes, *what.result);
-    if (what.last_failure) {
-        put_number(bytes, static_cast<std::uint8_t>(what.last_failure->category));
-        put_number(bytes, what.last_failure->code);
-        put_text(bytes, what.last_failure->code_category);
-        put_text(bytes, what.last_failure->message);
-    }
+    if (what.last_failure) put_failure(bytes, *what.last_failure);
     put_number(bytes, crc32c(bytes));
     return bytes;
 }
@@ -116,50 +91,6 @@ struct decoded_record {
     std::optional<record> value{};
     char const* wrong = nullptr;  ///< null where there is a value
     bool newer = false;           ///< whole, but of a format that this version does not know
-};
-
-/// Reads from bytes that may hold anything; never past their end. The first error sticks.
-class byte_reader {
-  public:
-    explicit byte_reader(std::string_view bytes) noexcept : rest_{bytes} {}
-
-    template <std::integral Number>
-    Number number() noexcept {
-        std::make_unsigned_t<Number> value = 0;
-        if (rest_.size() < sizeof value) {
-            fail("it ends too early");
-            return 0;
-        }
-        for (std::size_t i = sizeof value; i-- != 0;) {
-            if constexpr (sizeof value > 1) value = static_cast<decltype(value)>(value << 8U);
-            value = static_cast<decltype(value)>(value | static_cast<unsigned char>(rest_[i]));
-        }
-        rest_.remove_prefix(sizeof value);
-        return static_cast<Number>(value);
-    }
-
-    std::string text(std::size_t bytes_max, char const* wrong) {
-        auto const size = std::size_t{number<std::uint32_t>()};
-        if (wrong_ == nullptr && (size > bytes_max || size > rest_.size())) fail(wrong);
-        if (wrong_ != nullptr) return {};
-        std::string text{rest_.substr(0, size)};
-        rest_.remove_prefix(size);
-        return text;
-    }
-
-    void require(bool holds, char const* wrong) noexcept {
-        if (!holds) fail(wrong);
-    }
-    [[nodiscard]] char const* wrong() const noexcept { return wrong_; }
-    [[nodiscard]] bool at_end() const noexcept { return rest_.empty(); }
-
-  private:
-    void fail(char const* wrong) noexcept {
-        if (wrong_ == nullptr) wrong_ = wrong;
-        rest_ = {};
-    }
-    std::string_view rest_;
-    char const* wrong_ = nullptr;
 };
 
 inline void read_counts(byte_reader& from, std::size_t count, record& into) noexcept {
@@ -173,17 +104,6 @@ inline void read_counts(byte_reader& from, std::size_t count, record& into) noex
         into.spent_by_category[index] = value;
         lowest = index + 1;
     }
-}
-
-inline recorded_failure read_failure(byte_reader& from) {
-    recorded_failure seen;
-    auto const what = from.number<std::uint8_t>();
-    from.require(what < category_count, "the last failure's category is unknown");
-    seen.category = static_cast<category>(what);
-    seen.code = from.number<std::int32_t>();
-    seen.code_category = from.text(record_bytes_limit, "the name of the error category is cut");
-    seen.message = from.text(record_bytes_limit, "the last failure's text is cut");
-    return seen;
 }
 
 /// The record that `bytes` encode. Any other bytes, whatever they hold, are refused with a reason.
