@@ -4,6 +4,7 @@
 #include <recoup/core/clock.hpp>
 #include <recoup/store/detail/sqlite_file.hpp>
 #include <recoup/store/detail/sqlite_maintenance.hpp>
+#include <recoup/store/detail/timed_lock.hpp>
 #include <recoup/store/sqlite_options.hpp>
 
 #include <algorithm>
@@ -302,7 +303,7 @@ class sqlite_store {
     static constexpr std::uint64_t clean_up_every = 256;
 
     sqlite_store_options options_;
-    std::timed_mutex mutex_;
+    detail::timed_lock mutex_;
     std::unique_ptr<detail::sqlite_file> file_;
     std::uint64_t saves_ = 0;
 };
