@@ -128,8 +128,9 @@ class memory_operations {
                     request.names.end();
             if (wanted) found.push_back(&one);
         }
-        std::stable_sort(found.begin(), found.end(), [](auto const* left, auto const* right) {
-            return left->head.due < right->head.due;
+        std::sort(found.begin(), found.end(), [](auto const* left, auto const* right) {
+            return std::tie(left->head.due, left->head.number) <
+                   std::tie(right->head.due, right->head.number);
         });
         found.resize(std::min(found.size(), request.limit));
         std::vector<operation_record> claimed;
