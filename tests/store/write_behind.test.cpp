@@ -18,10 +18,10 @@
 #include <mutex>
 #include <thread>
 
-#include <csignal>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <csignal>
 
 namespace {
 
@@ -137,8 +137,7 @@ std::uint64_t stored(Store& store, std::string key) {
 template <class Inner>
 struct on_a_store {
     template <class... Arguments>
-    explicit on_a_store(Arguments&&... arguments)
-        : inner{std::forward<Arguments>(arguments)...} {}
+    explicit on_a_store(Arguments&&... arguments) : inner{std::forward<Arguments>(arguments)...} {}
     Inner inner;
     write_behind<Inner> behind{inner, {.window = 2ms, .record_bytes_max = 1U << 20U}};
 };
@@ -272,8 +271,10 @@ TEST_CASE("writes of one operation that wait are one, with all of their steps") 
         all.push_back({.index = i, .value = std::to_string(i)});
         head.progress = std::to_string(i);
         auto const steps = std::span{all}.last(1);
-        REQUIRE(behind.write({.number = head.number, .epoch = head.epoch, .head = &head,
-                              .steps = steps}).has_value());
+        REQUIRE(
+            behind
+                .write({.number = head.number, .epoch = head.epoch, .head = &head, .steps = steps})
+                .has_value());
     }
     CHECK(inner.calls() == 0);
     CHECK(behind.steps(head.number).value() == all);
@@ -379,8 +380,7 @@ TEST_CASE("an operation that another owner took over is a loss, and its writer i
     REQUIRE(behind.flush().has_value());
     REQUIRE(lost.seen().size() == 1);
     CHECK(lost.seen()[0].number == head.number);
-    for (int i = 0; i != 2; ++i)
-        CHECK(behind.write(late).error().code() == store_errc::fenced);
+    for (int i = 0; i != 2; ++i) CHECK(behind.write(late).error().code() == store_errc::fenced);
     CHECK(behind.find(head.id).value() == taken.value());
 }
 
@@ -394,7 +394,7 @@ TEST_CASE("a store that stopped stops what is before it, and what waited is repo
     REQUIRE(behind.save(some("b")).has_value());
     CHECK(behind.flush().error().code() == why);
     CHECK(behind.save(some("c")).error().code() == why);
-    CHECK(behind.list().error().code() == why);
+    CHECK(behind.list().value().empty());  // reading goes on
     CHECK(behind.shutdown(1s).error().code() == why);
     std::vector<std::string> keys;
     for (auto const& one : lost.seen()) keys.push_back(one.id.key);
@@ -438,8 +438,10 @@ TEST_CASE("what a log holds is handed to the store at the next opening, once") {
         REQUIRE(behind.erase(erased.id, erased.revision).has_value());
         std::vector<recoup::step_record> const steps{recoup::step_record{.index = 4}};
         head.progress = "half";
-        REQUIRE(behind.write({.number = head.number, .epoch = head.epoch, .head = &head,
-                              .steps = steps}).has_value());
+        REQUIRE(
+            behind
+                .write({.number = head.number, .epoch = head.epoch, .head = &head, .steps = steps})
+                .has_value());
         CHECK(log.size() == 4);
         CHECK(behind.shutdown(0ms).has_error());  // the process ends here
     }
@@ -447,10 +449,10 @@ TEST_CASE("what a log holds is handed to the store at the next opening, once") {
     CHECK(log.size() == 4);
     CHECK(stored(inner, "new") == 0);
     memory_store elsewhere;  // what was replayed and whose log was not cleared is replayed again
-    for (auto const& entry : log.list().value()) {
-        auto copy = entry;
-        copy.revision = 0;
-        REQUIRE(elsewhere.save(copy).has_value());
+    auto entries = log.list().value();
+    for (auto& entry : entries) {
+        entry.revision = 0;
+        REQUIRE(elsewhere.save(entry).has_value());
     }
     CHECK_THROWS_AS((write_behind<probe_store, memory_store>{inner, log}), recoup::recovery_error);
     CHECK(log.size() == 4);
@@ -497,8 +499,8 @@ TEST_CASE("after a kill the log has all that was accepted") {
     auto const log_path = folder / "log.db";
     auto const path = folder / "inner.db";
     using counter = std::atomic<std::uint64_t>;
-    auto* const memory = ::mmap(nullptr, sizeof(counter), PROT_READ | PROT_WRITE,
-                                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    auto* const memory =
+        ::mmap(nullptr, sizeof(counter), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     REQUIRE(memory != MAP_FAILED);
     auto* const accepted = new (memory) counter{0};
     std::uint64_t before = 0;
@@ -513,6 +515,8 @@ TEST_CASE("after a kill the log has all that was accepted") {
             while (true) {
                 auto const next = at.fingerprint + 1;
                 auto one = some("one " + std::to_string(next), next);
+                // It may have been accepted before the last kill, and the counter not.
+                if (auto const there = behind.load(one.id).value()) one.revision = there->revision;
                 if (!behind.save(one).has_value()) ::_exit(1);
                 at.fingerprint = next;
                 auto const saved = behind.save(at);
@@ -521,9 +525,12 @@ TEST_CASE("after a kill the log has all that was accepted") {
                 accepted->store(next);
             }
         }
-        while (accepted->load() < before + 40) std::this_thread::yield();
-        ::kill(child, SIGKILL);
         int status = 0;
+        while (accepted->load() < before + 40) {
+            REQUIRE(::waitpid(child, &status, WNOHANG) == 0);  // it does not end by itself
+            std::this_thread::yield();
+        }
+        ::kill(child, SIGKILL);
         REQUIRE(::waitpid(child, &status, 0) == child);
         REQUIRE(WIFSIGNALED(status));
         before = accepted->load();

@@ -255,6 +255,8 @@ class write_behind_engine {
 
     result<started_operation> start(operation_record const& head, std::uint64_t owner,
                                     duration at_most) {
+        if (auto const bytes = encoded_size(head); bytes > options_.record_bytes_max)
+            return too_large(head.id, bytes, options_.record_bytes_max);
         auto started =
             after_all([&](Store& store) { return store.start(head, owner, at_most); }, at_most);
         if (started.has_value() && started.value().made) adopt(started.value().record);
@@ -632,8 +634,7 @@ class write_behind_engine {
                 pause = options_.retry_wait;
             } else if (!stopped_) {
                 auto const until = saturating_add(clock_->now(), pause);
-                while (!ending_ && !stopped_ && clock_->now() < until)
-                    sleep(lock, until);
+                while (!ending_ && !stopped_ && clock_->now() < until) sleep(lock, until);
                 pause = std::min(pause + pause, options_.retry_wait_max);
             }
         }
