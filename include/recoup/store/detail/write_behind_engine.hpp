@@ -134,8 +134,10 @@ class write_behind_engine {
     result<std::optional<record>> load(operation_ref id, duration at_most) {
         if (forked()) return in_child();
         std::unique_lock lock{mutex_};
+        auto given_before = UINT64_MAX;  // not known
         if (auto const found = records_.find(id); found != records_.end()) {
             auto& known = found->second;
+            given_before = known.given;
             if (known.lost) return forget_lost(found);
             auto const& newest = known.waiting.value ? known.waiting : known.under_way;
             if (newest.value) {
@@ -153,7 +155,7 @@ class write_behind_engine {
         if (found == records_.end()) return loaded;
         auto& known = found->second;
         // Changed meanwhile: what waits is newer than what was read.
-        if (known.waiting.value || known.under_way.value) {
+        if (known.waiting.value || known.under_way.value || known.given != given_before) {
             lock.unlock();
             return load(id, at_most);
         }
@@ -567,6 +569,8 @@ class write_behind_engine {
         }
         auto const found = records_.find(id);
         if (found != records_.end()) {
+            // Another caller asked meanwhile, and may have saved: what was read here may be older.
+            if (!found->second.unsure) return success();
             if (is_idle(found->second)) adopt_stored(found->second, revision);
             found->second.unsure = false;
             return success();
