@@ -54,6 +54,12 @@ class crashing_store {
         }
         for (auto const owner : owners) static_cast<void>(inner.leave(owner));
     }
+    /// It answers again, in the same process.
+    void revive() {
+        std::lock_guard const lock{mutex_};
+        dead_ = false;
+        crash_at_ = SIZE_MAX;
+    }
     /// Whether the result of a step is recorded: what no callable may run again after.
     [[nodiscard]] bool recorded(std::string const& name, std::string const& key,
                                 std::string const& step, std::uint32_t count = 0) {
