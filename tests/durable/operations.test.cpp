@@ -621,6 +621,26 @@ TEST_CASE("An operation has a bound on its steps") {
     CHECK(job.run("k").error().code() == recoup::errc::step_limit);
 }
 
+TEST_CASE("A step that stopped in doubt is run again when somebody retries its operation") {
+    fixture f;
+    auto runs = 0;
+    auto const body = [&](operation& op) -> result<int> {
+        return op.step(recoup::step_options{.name = "a", .in_doubt = recoup::in_doubt::stop}, [&] {
+            if (++runs == 1) f.store.crash_at(1, false);
+            return 1;
+        });
+    };
+    auto job = f.ops->define("job", body);
+    CHECK_FALSE(job.run("k").has_value());
+    f.restart();
+    job = f.ops->define("job", body);
+    CHECK(f.ops->resume().blocked == 1);
+    CHECK(runs == 1);
+    REQUIRE(f.ops->retry("job", "k").has_value());
+    CHECK(f.ops->resume().succeeded == 1);
+    CHECK(runs == 2);
+}
+
 TEST_CASE("Operations own a store that is given as a shared pointer") {
     auto store = std::make_shared<recoup::memory_store>();
     recoup::operations ops{store, by_hand()};
