@@ -39,10 +39,16 @@ class sqlite_operation_table {
                  "INDEXED BY recoup_operation_parent WHERE parent=?3 AND parent<>0 AND number>?1 "
                  "ORDER BY number LIMIT ?2",
              false},
+            // Two, since SQLite uses but the first column of a row value to search by.
+            {&due_at_,
+             select +
+                 "INDEXED BY recoup_operation_due WHERE status<3 AND due=?1 AND number>?2 ORDER BY "
+                 "number",
+             false},
             {&due_,
              select +
-                 "INDEXED BY recoup_operation_due WHERE status<3 AND due<=?1 AND (due, number) > "
-                 "(?2, ?3) ORDER BY due, number",
+                 "INDEXED BY recoup_operation_due WHERE status<3 AND due>?2 AND due<=?1 ORDER BY "
+                 "due, number",
              false},
             {&set_back_,
              select +
@@ -131,11 +137,16 @@ class sqlite_operation_table {
         if (parent != 0) rows.bind(3, static_cast<std::int64_t>(parent));
         return rows;
     }
-    /// Those that are due, behind one that was due at `after`.
-    sqlite_statement& due(system_time now, std::int64_t after, std::uint64_t number) noexcept {
+    /// Those that are due at that moment, behind `number`.
+    sqlite_statement& due_at(std::int64_t due, std::uint64_t number) noexcept {
+        due_at_.bind(1, due);
+        due_at_.bind(2, static_cast<std::int64_t>(number));
+        return due_at_;
+    }
+    /// Those that are due, and were not at `after` yet.
+    sqlite_statement& due(system_time now, std::int64_t after) noexcept {
         due_.bind(1, stamp(now));
         due_.bind(2, after);
-        due_.bind(3, static_cast<std::int64_t>(number));
         return due_;
     }
     /// Those that went to sleep at a moment that has not come yet.
@@ -261,7 +272,8 @@ class sqlite_operation_table {
     }
 
     sqlite_connection* file_;
-    sqlite_statement by_id_, by_number_, page_, children_, due_, set_back_, expired_, cancelled_;
+    sqlite_statement by_id_, by_number_, page_, children_, due_at_, due_, set_back_, expired_,
+        cancelled_;
     sqlite_statement steps_;
     sqlite_statement insert_, set_state_, set_all_, erase_;
     sqlite_statement add_step_, replace_step_, erase_steps_;

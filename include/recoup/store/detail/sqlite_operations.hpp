@@ -135,13 +135,20 @@ class sqlite_operations {
         };
         claims_.clear();
         auto whole = true;
+        auto const go_on = [&](sqlite_statement const& row) {
+            whole = take(row);
+            if (whole) from = {row.integer(5), static_cast<std::uint64_t>(row.integer(0))};
+            return whole;
+        };
+        auto const after = from;
         {
-            statement_use const rows{table_.due(request.now, from.due, from.number)};
-            auto done = table_.each(*rows.operator->(), [&](sqlite_statement const& row) {
-                whole = take(row);
-                if (whole) from = {row.integer(5), static_cast<std::uint64_t>(row.integer(0))};
-                return whole;
-            });
+            statement_use const rows{table_.due_at(after.due, after.number)};
+            auto done = table_.each(*rows.operator->(), go_on);
+            if (!done.has_value()) return done.error();
+        }
+        if (whole) {
+            statement_use const rows{table_.due(request.now, after.due)};
+            auto done = table_.each(*rows.operator->(), go_on);
             if (!done.has_value()) return done.error();
         }
         if (!failed.has_value()) return failed.error();
