@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <recoup/store/detail/timed_lock.hpp>
+#include <recoup/store/detail/turn.hpp>
 
 #include <recoup/core/clock.hpp>
 
@@ -14,10 +14,10 @@
 using namespace std::chrono_literals;
 using recoup::real_clock;
 using recoup::steady_time;
-using recoup::detail::timed_lock;
+using recoup::detail::turn;
 
-TEST_CASE("A held timed lock is not given to a second one, and its wait ends in time") {
-    timed_lock lock;
+TEST_CASE("A turn that is taken is not given to a second one, and its wait ends in time") {
+    turn lock;
     REQUIRE(lock.try_lock());
     CHECK_FALSE(lock.try_lock());
     auto const until = real_clock::now() + 5ms;
@@ -28,8 +28,8 @@ TEST_CASE("A held timed lock is not given to a second one, and its wait ends in 
     lock.unlock();
 }
 
-TEST_CASE("What a timed lock guards is seen whole by each of many threads", "[concurrent]") {
-    timed_lock lock;
+TEST_CASE("What a turn guards is seen whole by each of many threads", "[concurrent]") {
+    turn lock;
     auto counted = 0;
     std::atomic<int> refused{0};
     {
