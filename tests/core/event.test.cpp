@@ -25,7 +25,7 @@ static_assert(std::is_error_code_enum_v<recoup::errc>);
 
 TEST_CASE("Every kind of event has a name of its own") {
     std::set<std::string_view> names;
-    auto const last = static_cast<int>(recoup::event_kind::operation_failed);
+    auto const last = static_cast<int>(recoup::event_kind::step_undone);
     for (int i = 0; i <= last; ++i) names.insert(to_string(static_cast<recoup::event_kind>(i)));
     CHECK(names.size() == static_cast<std::size_t>(last) + 1);
     CHECK_FALSE(names.contains("unknown"));

@@ -23,11 +23,9 @@ enum class errc {
     result_unstorable,   ///< the result is to be kept, and its type has no encoding
     operation_blocked,   ///< the durable operation is parked until somebody decides
     operation_dead,      ///< the durable operation crashed more often than it may
-    operation_ended,     ///< the durable operation is over, or what wanted to go on with it is
     operation_undone,    ///< earlier steps of the durable operation are being undone
     no_such_operation,   ///< the store has no operation of that number, or of that name and key
     request_refused,     ///< the operation is not in a state that fits what was asked for
-    not_defined,         ///< no operation of that name is defined here
     step_mismatch,       ///< the step was recorded with other arguments, or is of another kind
     step_running,  ///< a step of that name, or of that id, is running: it needs an id of its own
     step_limit,    ///< the operation has more steps than it may
@@ -58,11 +56,9 @@ struct recoup_error_category final : std::error_category {
                        "<recoup/json.hpp> and give it to_json and from_json";
             case errc::operation_blocked: return "the operation is parked until somebody decides";
             case errc::operation_dead: return "the operation crashed more often than it may";
-            case errc::operation_ended: return "the operation is over";
             case errc::operation_undone: return "the operation is being undone";
             case errc::no_such_operation: return "there is no such operation";
             case errc::request_refused: return "the operation is in a state that does not fit";
-            case errc::not_defined: return "no operation of that name is defined";
             case errc::step_mismatch: return "the step was recorded with other arguments";
             case errc::step_running: return "a step of that name is running; give it an id";
             case errc::step_limit: return "the operation has more steps than it may";
