@@ -101,7 +101,7 @@ answer ask(std::string const& where, question const& what, open_options const& h
             got.how = outcome::applied;
         } else {
             got.store.owner = owner_of(got.store.location);  // it came just now
-            if (!got.store.owner) got.store.owner = owner_info{"unknown", "", ""};
+            if (!got.store.owner) got.store.owner = owner_info{};
         }
     }
     if (!got.store.shared && got.store.owner) {

@@ -111,8 +111,10 @@ class fact_sheet {
         }
     }
     void add_moment(std::string_view name, recoup::system_time when, recoup::system_time now) {
-        if (auto const moment = iso(when); !moment.empty())
-            add(name, moment + " (" + age(when, now) + ")");
+        // People have no use for a fraction of a second.
+        if (!iso(when).empty())
+            add(name,
+                iso(std::chrono::floor<std::chrono::seconds>(when)) + " (" + age(when, now) + ")");
     }
     [[nodiscard]] std::string const& text() const noexcept { return text_; }
 
@@ -199,7 +201,7 @@ std::string record_text(exhibit const& what, layout const& how) {
             sheet.add("", std::to_string(one.spent_by_category[i]) + " to that of " +
                               std::string{recoup::to_string(static_cast<recoup::category>(i))});
     if (one.generation != 1) sheet.add("generation", std::to_string(one.generation));
-    sheet.add("active", span_text(one.active));
+    if (one.active != recoup::duration{}) sheet.add("active", span_text(one.active));
     sheet.add_moment("created", one.created, how.now);
     sheet.add_moment("changed", one.updated, how.now);
     if (one.status == record_status::running) sheet.add_moment("due", one.due, how.now);
@@ -223,6 +225,7 @@ bool left_behind(recoup::record const& what, store_facts const& store) {
 }
 
 std::string owner_text(owner_info const& owner) {
+    if (owner.process.empty()) return "another process";
     return "process " + owner.process + (owner.program.empty() ? "" : " (" + owner.program + ")") +
            (owner.since.empty() ? "" : " since " + owner.since);
 }

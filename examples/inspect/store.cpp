@@ -147,7 +147,7 @@ std::optional<owner_info> owner_of(std::string const& location) {
         line = printable(rest.substr(0, end));
         rest.remove_prefix(std::min(end + 1, rest.size()));
     }
-    if (lines[0] != "recoup owner") return owner_info{"unknown", "", ""};
+    if (lines[0] != "recoup owner") return owner_info{};
     return owner_info{lines[1], lines[3], lines[2]};
 }
 

@@ -71,8 +71,9 @@ class store_over final : public store {
             if (!seen.has_value()) return seen.error();
             take(seen.assume_value(), found);
         }
-        // Each operation and each step is read once more through the store, which checks what it gives.
-        if (auto walked = walk(found); !walked.has_value()) return walked.error();
+        // Each entry is read once more through the store, which checks what it gives.
+        if (auto walked = walk_records(found); !walked.has_value()) return walked.error();
+        if (auto walked = walk_operations(found); !walked.has_value()) return walked.error();
         return found;
     }
 
@@ -157,8 +158,6 @@ class store_over final : public store {
 
     template <class Seen>
     static void take(Seen const& seen, verification& found) {
-        if constexpr (requires { seen.records; })
-            found.records = static_cast<std::uint64_t>(seen.records);
         if constexpr (requires { seen.damaged.begin(); })
             for (auto const& each : seen.damaged) found.damaged.push_back(damage_of(each));
         if constexpr (requires { seen.problems.begin(); })
@@ -172,7 +171,20 @@ class store_over final : public store {
         }
     }
 
-    recoup::result<void> walk(verification& found) {
+    recoup::result<void> walk_records(verification& found) {
+        recoup::record_filter filter;
+        filter.limit = page;
+        for (bool more = true; more;) {
+            auto const some = records(filter);
+            if (!some.has_value()) return some.error();
+            more = some.assume_value().size() == page;
+            if (more) filter.after = some.assume_value().back().id;
+            found.records += some.assume_value().size();
+        }
+        return recoup::success();
+    }
+
+    recoup::result<void> walk_operations(verification& found) {
         recoup::operation_filter filter;
         filter.limit = page;
         for (bool more = true; more;) {

@@ -69,12 +69,14 @@ decoded bytes_of(char const* encoding, std::string_view bytes, std::size_t bytes
     return {encoding, hexadecimal(bytes.substr(0, bytes_max / 2)), bytes.size() > bytes_max / 2};
 }
 
-decoded json_of(std::string_view text, std::size_t bytes_max) {
+/// Nothing where it is no JSON, or deeper than can be borne.
+std::optional<decoded> json_of(std::string_view text, std::size_t bytes_max) {
     // What is too long to be shown is not built either.
-    if (text.size() > bytes_max) return {"json", recoup::redacted_prefix(text, bytes_max), true};
+    if (text.size() > bytes_max)
+        return decoded{"json", recoup::redacted_prefix(text, bytes_max), true};
     auto parsed = recoup::detail::parse_bounded_json(text);
-    if (!parsed) return bytes_of("unknown", text, bytes_max);
-    return {"json", without_secrets(*parsed)};
+    if (!parsed) return std::nullopt;
+    return decoded{"json", without_secrets(*parsed)};
 }
 
 decoded decode(std::string_view encoded, std::size_t bytes_max) {
@@ -97,7 +99,9 @@ decoded decode(std::string_view encoded, std::size_t bytes_max) {
             break;
         case encoding_tag::text: return text_of(body, bytes_max);
         case encoding_tag::bytes: return bytes_of("bytes", body, bytes_max);
-        case encoding_tag::json: return json_of(body, bytes_max);
+        case encoding_tag::json:
+            if (auto read = json_of(body, bytes_max)) return *std::move(read);
+            break;
     }
     return bytes_of("unknown", encoded, bytes_max);
 }

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -191,7 +192,7 @@ class request_box {
     [[nodiscard]] std::string const& path() const noexcept { return path_; }
 
   private:
-    // More names are not looked at: of these, at most `requests_max` are requests.
+    // More names are not looked at; of these, at most `requests_max` are requests.
     static constexpr std::size_t names_max = 4 * requests_max;
     static constexpr char const* finished = ".request";
     static constexpr char const* unfinished = ".new";
@@ -281,6 +282,27 @@ class request_box {
     std::string path_;
     std::vector<std::string> given_;
     std::size_t refused_ = 0;
+};
+
+/// The box as a store keeps it: for several threads at a time, and made when it is first looked into.
+class request_inbox {
+  public:
+    /// `store` is the store's file, as for `request_box`.
+    [[nodiscard]] result<std::vector<operation_request>> take(std::string const& store) {
+        std::lock_guard const lock{mutex_};
+        if (!box_) box_.emplace(store);
+        return box_->take();
+    }
+    /// For the owner that ends in order.
+    void close() noexcept {
+        std::lock_guard const lock{mutex_};
+        if (box_) box_->finish();
+        box_.reset();
+    }
+
+  private:
+    std::mutex mutex_;
+    std::optional<request_box> box_;
 };
 
 }  // namespace recoup::inline v1::detail
