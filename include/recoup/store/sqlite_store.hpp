@@ -3,11 +3,13 @@
 
 #include <recoup/core/clock.hpp>
 #include <recoup/store/detail/group_commit.hpp>
+#include <recoup/store/detail/request_box.hpp>
 #include <recoup/store/detail/sqlite_file.hpp>
 #include <recoup/store/detail/sqlite_maintenance.hpp>
 #include <recoup/store/detail/sqlite_writer.hpp>
 #include <recoup/store/detail/turn.hpp>
 #include <recoup/store/durable_store.hpp>
+#include <recoup/store/operation_request.hpp>
 #include <recoup/store/sqlite_options.hpp>
 #include <recoup/store/sqlite_transaction.hpp>
 
@@ -67,7 +69,10 @@ class sqlite_store {
     sqlite_store& operator=(sqlite_store const&) = delete;
     ~sqlite_store() {
         // A child's copy of the connection is not its own to close: that could touch the parent's file.
-        if (file_->guard.in_another_process()) static_cast<void>(file_.release());
+        if (file_->guard.in_another_process())
+            static_cast<void>(file_.release());
+        else
+            inbox_.close();
     }
 
     [[nodiscard]] result<std::optional<record>> load(operation_ref id,
@@ -344,6 +349,16 @@ class sqlite_store {
         });
     }
 
+    /// What others want of the operations here, and left beside the file because it has one writer, this
+    /// one: to be applied with `apply_request`. A request is given once, and once more after a crash.
+    [[nodiscard]] result<std::vector<operation_request>> requests() {
+        if (options_.read_only || file_->guard.in_another_process())
+            return detail::store_failure(options_.read_only ? store_errc::read_only
+                                                            : store_errc::forked,
+                                         file_->guard.path() + " has another owner to ask");
+        return inbox_.take(file_->guard.path());
+    }
+
     [[nodiscard]] result<void> remove(std::uint64_t number, std::uint64_t epoch) {
         return change<void>(unlimited, [&](detail::sqlite_change& change) {
             return file_->operations.remove(number, epoch, change);
@@ -595,6 +610,7 @@ class sqlite_store {
     detail::turn turn_;
     detail::group_commit<detail::sqlite_task> group_;
     std::unique_ptr<detail::sqlite_file> file_;
+    detail::request_inbox inbox_;
     detail::sqlite_writer writer_{*file_, options_};
     std::atomic<std::uint64_t> saves_{0};
     std::atomic<bool> operating_{false};
