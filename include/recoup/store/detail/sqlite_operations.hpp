@@ -72,7 +72,7 @@ class sqlite_operations {
         made.record.number = number;
         made.record.epoch = 1;
         made.record.owner = owner;
-        operation_state state;
+        sqlite_operation_state state;
         state.epoch = 1;
         state.owner = owner;
         state.cancel = head.cancel_requested;
@@ -314,7 +314,7 @@ class sqlite_operations {
 
     result<std::vector<step_record>> steps(std::uint64_t number) {
         std::vector<step_record> all;
-        operation_state counted;
+        sqlite_operation_state counted;
         std::optional<damaged_record> wrong;
         auto newer = false;
         {
@@ -350,7 +350,7 @@ class sqlite_operations {
 
     /// Removes up to `most` that have ended and expired, with their steps.
     result<std::size_t> clean_up(system_time now, std::size_t most, sqlite_change& change) {
-        std::vector<std::pair<operation_record, operation_state>> ended;
+        std::vector<std::pair<operation_record, sqlite_operation_state>> ended;
         auto after = std::pair{std::int64_t{INT64_MIN}, std::uint64_t{0}};
         result<void> failed = success();
         for (bool more = true; more && ended.size() < most;) {
@@ -524,7 +524,7 @@ class sqlite_operations {
         return live_operation{read.state, read.state.epoch, shared_ ? read.state.owner : 0};
     }
 
-    result<std::pair<operation_record, operation_state>> whole_one(std::uint64_t number) {
+    result<std::pair<operation_record, sqlite_operation_state>> whole_one(std::uint64_t number) {
         if (number > operation_number_max) return no_operation(number);
         statement_use const row{table_.by_number(number)};
         auto found =
@@ -540,7 +540,7 @@ class sqlite_operations {
         return std::pair{seen(std::move(*read.content.value)), read.state};
     }
 
-    result<std::pair<operation_record, operation_state>> free_one(std::uint64_t number,
+    result<std::pair<operation_record, sqlite_operation_state>> free_one(std::uint64_t number,
                                                                   std::uint64_t epoch) {
         auto found = whole_one(number);
         if (!found.has_value()) return found;
@@ -572,7 +572,7 @@ class sqlite_operations {
     }
 
     result<std::vector<step_record>> check_steps(std::uint64_t number,
-                                                 operation_state const& counted,
+                                                 sqlite_operation_state const& counted,
                                                  std::vector<step_record>&& all) {
         auto const known = state_of(number);
         if (!known.has_value()) {
@@ -580,7 +580,7 @@ class sqlite_operations {
                 return std::move(all);
             if (known.error().code() != make_error_code(store_errc::fenced)) return known.error();
         }
-        auto const expected = known.has_value() ? known.value().stored : operation_state{};
+        auto const expected = known.has_value() ? known.value().stored : sqlite_operation_state{};
         if (counted.steps == expected.steps && counted.digest == expected.digest)
             return std::move(all);
         auto const wrong = "it has " + std::to_string(counted.steps) + " of its " +
@@ -594,7 +594,7 @@ class sqlite_operations {
                                                       file_->path() + " is damaged: " + wrong);
     }
 
-    result<void> erase(operation_record const& what, operation_state const& state,
+    result<void> erase(operation_record const& what, sqlite_operation_state const& state,
                        sqlite_change& change) {
         if (auto gone = table_.erase_steps(what.number, state.steps); !gone.has_value())
             return gone;
