@@ -76,7 +76,6 @@ int own(std::string const& path, Store& store, bool deaf) {
     std::jthread const worker{[&] { static_cast<void>(running.run("running")); }};
     ops.resume_async();
     while (!is_ready(store)) std::this_thread::sleep_for(1ms);
-    std::ofstream{path + ".ready"} << "ready\n";
     recoup::record tick;
     tick.id = {"", "tick", "count"};
     for (std::uint64_t turn = 0; !ended; ++turn) {
@@ -88,6 +87,7 @@ int own(std::string const& path, Store& store, bool deaf) {
             return 3;
         }
         tick.revision = saved.value();
+        if (turn == 0) std::ofstream{path + ".ready"} << "ready\n";
         std::this_thread::sleep_for(5ms);
     }
     ops.shutdown(2s);
