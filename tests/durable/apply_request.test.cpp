@@ -54,6 +54,15 @@ TEST_CASE("A request to cancel is noted, and leaves the rest of the operation al
     CHECK(made.head() == before);
 }
 
+TEST_CASE("A blocked or dead operation that is to be cancelled becomes pending, to be claimed") {
+    for (auto const status : {operation_status::blocked, operation_status::dead}) {
+        auto made = stored{status};
+        REQUIRE(made.apply(kind::cancel));
+        CHECK(made.head().status == operation_status::pending);
+        CHECK(made.head().cancel_requested);
+    }
+}
+
 TEST_CASE("What has ended cannot be cancelled any more") {
     for (auto const status :
          {operation_status::succeeded, operation_status::failed, operation_status::cancelled}) {

@@ -11,9 +11,10 @@
 #include <recoup/store/operation_request.hpp>
 
 #include <cstdint>
-#include <optional>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace recoup::inline v1 {
 
@@ -35,12 +36,31 @@ result<operation_record> operation_of(Store& store, std::uint64_t number) {
 
 /// Writes `head` and gives the operation back; where the write fails, only the latter is tried.
 template <durable_store Store>
-result<void> hand_back(Store& store, operation_record const& head, operation_record const* next) {
-    auto written = store.write(
-        operation_write{.number = head.number, .epoch = head.epoch, .head = next, .release = true});
+result<void> hand_back(Store& store, operation_record const& head, operation_record const* next,
+                       std::span<step_record const> steps = {}) {
+    auto written = store.write(operation_write{.number = head.number,
+                                               .epoch = head.epoch,
+                                               .head = next,
+                                               .steps = steps,
+                                               .release = true},
+                               unlimited);
     if (written.has_value()) return success();
     if (next != nullptr) static_cast<void>(hand_back(store, head, nullptr));
     return std::move(written).assume_error();
+}
+
+/// The steps that may be in doubt, as ones that nobody doubts: no attempt counts as begun.
+template <durable_store Store>
+result<std::vector<step_record>> undoubted_steps(Store& store, std::uint64_t number) {
+    auto steps = store.steps(number, unlimited);
+    if (!steps.has_value()) return steps;
+    auto begun = std::vector<step_record>{};
+    for (auto& one : steps.assume_value()) {
+        if (one.status != step_status::begun) continue;
+        one.attempts = 0;
+        begun.push_back(std::move(one));
+    }
+    return begun;
 }
 
 /// Makes a taken operation pending at once.
@@ -61,9 +81,9 @@ inline operation_record made_pending(operation_record head, system_time now) {
 /// Does what `request` asks for, as `owner`, who must be alive: for the one who may write the store.
 ///
 /// - `cancel` notes the wish. Who runs the operation sees it with the next write, an operation that
-///   nobody runs ends when it is claimed; what has ended stays as it is.
+///   nobody runs ends when it is claimed; one that is blocked or dead is made pending for that.
 /// - `retry` makes an operation pending that is dead, blocked, failed or cancelled, or waits for its
-///   time: it is due at once, and its recoveries count from 0.
+///   time: it is due at once, its recoveries count from 0, and a step in doubt is run again.
 /// - `accept` makes a blocked operation pending, as one of version `request.text`; with an empty text
 ///   its version stays.
 ///
@@ -84,7 +104,9 @@ template <durable_store Store>
     switch (request.what) {
         case operation_request::kind::cancel:
             if (has_ended(seen.status)) return refuse();
-            return store.request_cancel(seen.number);
+            if (seen.status != operation_status::blocked && seen.status != operation_status::dead)
+                return store.request_cancel(seen.number);
+            break;
         case operation_request::kind::retry:
             if (seen.status == operation_status::running ||
                 seen.status == operation_status::succeeded)
@@ -108,7 +130,17 @@ template <durable_store Store>
         next.token = {};
         next.undoing = false;
     }
-    return detail::hand_back(store, taken.assume_value(), &next);
+    next.cancel_requested = request.what == operation_request::kind::cancel;
+    auto steps = std::vector<step_record>{};
+    if (request.what == operation_request::kind::retry) {
+        auto found_steps = detail::undoubted_steps(store, seen.number);
+        if (!found_steps.has_value()) {
+            static_cast<void>(detail::hand_back(store, taken.assume_value(), nullptr));
+            return std::move(found_steps).assume_error();
+        }
+        steps = std::move(found_steps).assume_value();
+    }
+    return detail::hand_back(store, taken.assume_value(), &next, steps);
 }
 
 }  // namespace recoup::inline v1

@@ -94,15 +94,16 @@ class operation {
     /// Returns when `when` has come on the wall clock; the wait survives a restart.
     ///
     /// However that clock is set, it never waits longer than it was to take when it began.
-    /// Throws: operation_interrupted.
-    result<void> sleep_until(system_time when) {
+    /// Throws: operation_interrupted; recovery_error with `errc::step_running` where another thread of the
+    /// operation sleeps, too.
+    void sleep_until(system_time when) {
         auto const now = run_.ports().clock().system_now();
-        return detail::durable_sleep(run_, when, saturating_between(now, when));
+        detail::durable_sleep(run_, when, saturating_between(now, when));
     }
     /// Returns when `span` has passed; the wait survives a restart.
-    result<void> sleep_for(duration span) {
+    void sleep_for(duration span) {
         auto const now = run_.ports().clock().system_now();
-        return detail::durable_sleep(run_, saturating_add(now, span), span);
+        detail::durable_sleep(run_, saturating_add(now, span), span);
     }
 
     /// Says where the operation is, for those who look: recorded, at most 1024 bytes of it.

@@ -207,7 +207,8 @@ class operations {
         auto what = std::make_shared<detail::definition_of<Signature, std::decay_t<Body>>>(
             std::move(name), std::move(options), std::forward<Body>(body));
         core_->define(what);
-        return defined_operation<Signature>{core_, std::move(what)};
+        return defined_operation<typename detail::operation_signature<Signature>::plain>{
+            core_, std::move(what)};
     }
 
     result<void> request(operation_request::kind what, std::string const& name,

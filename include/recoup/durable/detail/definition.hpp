@@ -48,6 +48,7 @@ struct operation_signature<R(Args...)> {
     using value = returned_value_t<R>;
     using arguments = std::tuple<std::decay_t<Args>...>;
     using parameters = std::tuple<Args...>;
+    using plain = value(std::decay_t<Args>...);  ///< the same for all ways to say it
 };
 
 template <class Signature>

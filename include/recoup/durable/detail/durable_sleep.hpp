@@ -39,18 +39,18 @@ inline std::optional<recorded_sleep> decode_sleep(std::string_view bytes) {
 ///
 /// While it waits the operation is `pending` with a due time, so that it is neither claimed before nor
 /// taken for one that crashed, whatever becomes of the process.
-inline result<void> durable_sleep(operation_run& run, system_time when, duration delay) {
+inline void durable_sleep(operation_run& run, system_time when, duration delay) {
     auto opened = run.open_step("recoup:sleep", {});
     if (!opened.has_value()) {
         // A body that is on its way back does not wait for anything.
-        if (run.replays_to_undo()) return success();
-        return std::move(opened).assume_error();
+        if (run.replays_to_undo()) return;
+        throw recovery_error{std::move(opened).assume_error()};
     }
     auto& found = opened.assume_value();
     auto const closing = open_mark{run, found.row};
     if (found.replayed) {
         run.emit(event_kind::step_replayed, found.row.name);
-        return success();
+        return;
     }
     auto row = std::move(found.row);
     auto& clock = run.ports().clock();
@@ -75,7 +75,7 @@ inline result<void> durable_sleep(operation_run& run, system_time when, duration
         };
         auto const written = alone ? run.write_running_head(asleep, &row) : run.write_step(row);
         run.check();
-        if (!written.has_value()) return failure{written.assume_error()};
+        if (!written.has_value()) throw recovery_error{written.assume_error()};
         auto const span = left();
         if (alone && span >= run.park_after()) {
             run.interrupt(interruption::asleep);
@@ -94,9 +94,8 @@ inline result<void> durable_sleep(operation_run& run, system_time when, duration
     };
     auto const written = alone ? run.write_running_head(awake, &row) : run.write_step(row);
     run.check();
-    if (!written.has_value()) return failure{written.assume_error()};
+    if (!written.has_value()) throw recovery_error{written.assume_error()};
     run.emit(event_kind::step_recorded, row.name);
-    return success();
 }
 
 }  // namespace recoup::inline v1::detail

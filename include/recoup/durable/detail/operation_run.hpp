@@ -332,7 +332,7 @@ class operation_run {
                 row->second.status != step_status::undone)
                 all.push_back({row->second, undo});
         }
-        std::stable_sort(all.begin(), all.end(), [](auto const& left, auto const& right) {
+        std::sort(all.begin(), all.end(), [](auto const& left, auto const& right) {
             return left.row.index > right.row.index;
         });
         return all;

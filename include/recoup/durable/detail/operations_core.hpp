@@ -7,6 +7,7 @@
 #include <recoup/durable/detail/durable_ports.hpp>
 #include <recoup/durable/detail/owner.hpp>
 #include <recoup/durable/detail/run_executor.hpp>
+#include <recoup/durable/detail/started_call.hpp>
 #include <recoup/durable/detail/step_call.hpp>
 #include <recoup/durable/detail/worker_pool.hpp>
 #include <recoup/durable/operations_options.hpp>
@@ -28,37 +29,6 @@
 #include <vector>
 
 namespace recoup::inline v1::detail {
-
-/// An operation that was started and that somebody may wait for.
-class started_call {
-  public:
-    started_call(std::shared_ptr<detail::definition> of, operation_call what) noexcept
-        : definition{std::move(of)}, call{std::move(what)} {}
-
-    /// Returns: whether it is the caller who runs it.
-    [[nodiscard]] bool begin() noexcept { return !begun_.exchange(true); }
-    void end(result<std::string> outcome) {
-        {
-            std::lock_guard const lock{mutex_};
-            outcome_ = std::move(outcome);
-        }
-        over_.request_stop();
-    }
-    [[nodiscard]] std::stop_token over() const noexcept { return over_.get_token(); }
-    [[nodiscard]] std::optional<result<std::string>> outcome() const {
-        std::lock_guard const lock{mutex_};
-        return outcome_;
-    }
-
-    std::shared_ptr<detail::definition> const definition;
-    operation_call const call;
-
-  private:
-    std::atomic<bool> begun_ = false;
-    mutable std::mutex mutex_;
-    std::optional<result<std::string>> outcome_{};
-    std::stop_source over_;
-};
 
 /// What `operations` does, without the types of stores, clocks and bodies.
 class operations_core final : public child_runner,
