@@ -534,6 +534,7 @@ class journal_engine {
         auto to = std::make_shared<pair>(calls_, guard);
         auto done = to->make(next_name(), header, options.file_bytes_max);
         to->continue_session(session);
+        if (done.has_value()) done = to->begin_session_at(header.first);
         auto at = std::uint64_t{journal_begin};
         while (done.has_value()) {
             lock.lock();

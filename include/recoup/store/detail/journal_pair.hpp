@@ -58,7 +58,7 @@ class journal_pair {
         synced_ = journal_begin;
         if (auto room = reserve(first_bytes); !room.has_value()) return room;
         place_header(live_.data(), header_);
-        error = write_all(calls_, log_.get(), live_.data(), journal_begin, 0);
+        error = platform::write_all(calls_, log_.get(), live_.data(), journal_begin, 0);
         if (!error && calls_.sync(log_.get()) != 0) error = platform::last_error();
         if (error) return failed("writing " + guard_.path_of(log_name), error);
         return success();
@@ -147,8 +147,8 @@ class journal_pair {
     /// Brings the log up to `end` and syncs it.
     std::error_code drain(std::uint64_t end) noexcept {
         if (end == synced_) return {};
-        if (auto const error =
-                write_all(calls_, log_.get(), live_.data() + synced_, end - synced_, synced_))
+        if (auto const error = platform::write_all(calls_, log_.get(), live_.data() + synced_,
+                                                   end - synced_, synced_))
             return error;
         if (calls_.sync(log_.get()) != 0) return platform::last_error();
         synced_ = end;
@@ -192,7 +192,7 @@ class journal_pair {
     void continue_session(std::uint32_t session) noexcept { session_ = session; }
 
   private:
-    static constexpr std::uint64_t first_bytes = std::uint64_t{256} << 10U;
+    static constexpr std::uint64_t first_bytes = std::uint64_t{64} << 10U;
     static constexpr std::uint64_t growth_bytes_max = std::uint64_t{16} << 20U;
     static constexpr std::uint64_t sequence_gap = std::uint64_t{1} << 20U;
     static constexpr int interruptions_max = 1000;
@@ -270,7 +270,8 @@ class journal_pair {
         auto header_differs =
             std::string_view{live_.data(), journal_begin} != log.substr(0, journal_begin);
         auto changed = header_differs;
-        if (header_differs) error = write_all(calls_, log_.get(), live_.data(), journal_begin, 0);
+        if (header_differs)
+            error = platform::write_all(calls_, log_.get(), live_.data(), journal_begin, 0);
         while (at < end_ && !error) {
             journal_frame seen;
             auto const live_good =
@@ -284,7 +285,7 @@ class journal_pair {
             if (live_good &&
                 (!log_good || log.substr(at, size) != std::string_view{live_.data() + at, size})) {
                 changed = true;
-                error = write_all(calls_, log_.get(), live_.data() + at, size, at);
+                error = platform::write_all(calls_, log_.get(), live_.data() + at, size, at);
             }
             at += size;
         }
@@ -307,7 +308,8 @@ class journal_pair {
             if (at < log.size() &&
                 log.substr(at, size) != none.substr(0, log.substr(at, size).size())) {
                 changed = true;
-                if (auto const error = write_all(calls_, log_.get(), zeros.data(), size, at))
+                if (auto const error =
+                        platform::write_all(calls_, log_.get(), zeros.data(), size, at))
                     return error;
             }
             at += size;
