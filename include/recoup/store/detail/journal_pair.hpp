@@ -259,9 +259,9 @@ class journal_pair {
             if (auto made = make_live(); !made.has_value()) return made;
             live_bytes = 0;
         }
-        room_ = std::min(live_bytes, log_bytes);
         // The blocks of a file that was copied may be holes: it gets them all anew.
-        auto const wanted = std::max({end_, room_, std::min(first_bytes, bytes_max_)});
+        auto const wanted =
+            std::max({end_, live_bytes, log_bytes, std::min(first_bytes, bytes_max_)});
         room_ = 0;
         if (auto room = reserve(wanted); !room.has_value()) return room;
         std::error_code error;
