@@ -291,3 +291,24 @@ TEST_CASE("The way through a slot allocates nothing") {
     for (int i = 0; i != 1000; ++i) static_cast<void>(wrapped(i));
     CHECK(support::allocations() - before == 0);
 }
+
+TEST_CASE("A store that stops while an operation is in its slot lets that end") {
+    folder const in;
+    scripted_calls calls;
+    auto failing = std::make_shared<bool>(false);
+    calls.script->fails = [=](std::size_t, std::string const& call) {
+        return *failing && call == "sync" ? EIO : 0;
+    };
+    scripted_store store{in / "kept.journal", anywhere(), calls};
+    auto const wrapped = recoup::with_recovery(
+        [&](int x) {
+            *failing = true;
+            CHECK(store.save(some_record(std::to_string(x))).has_value());
+            CHECK_FALSE(store.flush().has_value());
+            return x;
+        },
+        recoup::persist(store, {.name = "op", .when = persist_when::start},
+                        [](int x) { return x; }));
+    CHECK(wrapped(1).value() == 1);
+    CHECK(store.flight() == nullptr);
+}

@@ -146,12 +146,13 @@ class journal_pair {
 
     /// Brings the log up to `end` and syncs it.
     std::error_code drain(std::uint64_t end) noexcept {
-        if (end == synced_) return {};
-        if (auto const error = platform::write_all(calls_, log_.get(), live_.data() + synced_,
-                                                   end - synced_, synced_))
+        auto const from = synced_.load(std::memory_order_relaxed);
+        if (end == from) return {};
+        if (auto const error =
+                platform::write_all(calls_, log_.get(), live_.data() + from, end - from, from))
             return error;
         if (calls_.sync(log_.get()) != 0) return platform::last_error();
-        synced_ = end;
+        synced_.store(end, std::memory_order_relaxed);
         return {};
     }
 
@@ -324,10 +325,10 @@ class journal_pair {
     platform::mapping live_;
     journal_header header_{};
     std::uint64_t bytes_max_ = 0;
-    std::uint64_t room_ = 0;    ///< bytes that both files have
-    std::uint64_t end_ = 0;     ///< where the next frame goes
-    std::uint64_t synced_ = 0;  ///< how far the log goes
-    std::uint64_t next_ = 1;    ///< the next sequence number
+    std::uint64_t room_ = 0;                ///< bytes that both files have
+    std::uint64_t end_ = 0;                 ///< where the next frame goes
+    std::atomic<std::uint64_t> synced_{0};  ///< how far the log goes
+    std::uint64_t next_ = 1;                ///< the next sequence number
     std::uint32_t session_ = 0;
     std::atomic<std::uint64_t> synced_sequence_{0};
 };
