@@ -286,6 +286,7 @@ class journal_engine {
             }
         }
         void damaged(journal_frame const& what) {
+            to.had_damage_ = true;
             switch (what.kind) {
                 case frame_kind::record:
                 case frame_kind::erased:
@@ -302,6 +303,7 @@ class journal_engine {
             }
         }
         void lost(std::uint64_t, std::uint64_t next, std::uint64_t) {
+            to.had_damage_ = true;
             to.records.doubt_all_before(next);
             to.operations.doubt_all(true);
         }
@@ -410,6 +412,7 @@ class journal_engine {
         recovery.torn_bytes = ended.torn_bytes;
         recovery.closed = ended.closed;
         note_damage();
+        had_damage_ = had_damage_ || damaged();
     }
 
     result<void> open_to_look() {
@@ -538,6 +541,7 @@ class journal_engine {
         auto to = std::make_shared<pair>(calls_, guard);
         auto done = to->make(next_name(), header, options.file_bytes_max);
         to->continue_session(session);
+        if (done.has_value()) done = to->begin_session_at(header.first);
         auto at = std::uint64_t{journal_begin};
         while (done.has_value()) {
             lock.lock();
@@ -586,10 +590,15 @@ class journal_engine {
         auto const from_side = side();
         while (at < until && at < pair_->end()) {
             journal_frame frame;
-            if (read_frame(pair_->bytes(), at, pair_->header().nonce, frame) != frame_state::whole)
-                return store_failure(
-                    store_errc::corrupt,
-                    "the frame at " + std::to_string(at) + " of " + guard.path() + " is damaged");
+            if (read_frame(pair_->bytes(), at, pair_->header().nonce, frame) !=
+                frame_state::whole) {
+                if (!had_damage_)
+                    return store_failure(store_errc::corrupt, "the frame at " + std::to_string(at) +
+                                                                  " of " + guard.path() +
+                                                                  " is damaged");
+                at += 8;  // what was discarded, or its loss accepted
+                continue;
+            }
             at += frame.size;
             auto const to_at = to.end() + frame_head_bytes;
             auto wanted = false;
@@ -620,6 +629,7 @@ class journal_engine {
     std::condition_variable synced_by_other_;
     bool syncing_ = false;
     bool closing_ = false;
+    bool had_damage_ = false;  // the files hold frames that are not whole
     std::atomic<bool> idle_{false};
     std::atomic<bool> stopped_{false};
     std::atomic<bool> damaged_{false};

@@ -58,7 +58,7 @@ class journal_pair {
         synced_ = journal_begin;
         if (auto room = reserve(first_bytes); !room.has_value()) return room;
         place_header(live_.data(), header_);
-        error = write_all(calls_, log_.get(), live_.data(), journal_begin, 0);
+        error = platform::write_all(calls_, log_.get(), live_.data(), journal_begin, 0);
         if (!error && calls_.sync(log_.get()) != 0) error = platform::last_error();
         if (error) return failed("writing " + guard_.path_of(log_name), error);
         return success();
@@ -146,12 +146,13 @@ class journal_pair {
 
     /// Brings the log up to `end` and syncs it.
     std::error_code drain(std::uint64_t end) noexcept {
-        if (end == synced_) return {};
+        auto const from = synced_.load(std::memory_order_relaxed);
+        if (end == from) return {};
         if (auto const error =
-                write_all(calls_, log_.get(), live_.data() + synced_, end - synced_, synced_))
+                platform::write_all(calls_, log_.get(), live_.data() + from, end - from, from))
             return error;
         if (calls_.sync(log_.get()) != 0) return platform::last_error();
-        synced_ = end;
+        synced_.store(end, std::memory_order_relaxed);
         return {};
     }
 
@@ -192,7 +193,7 @@ class journal_pair {
     void continue_session(std::uint32_t session) noexcept { session_ = session; }
 
   private:
-    static constexpr std::uint64_t first_bytes = std::uint64_t{256} << 10U;
+    static constexpr std::uint64_t first_bytes = std::uint64_t{64} << 10U;
     static constexpr std::uint64_t growth_bytes_max = std::uint64_t{16} << 20U;
     static constexpr std::uint64_t sequence_gap = std::uint64_t{1} << 20U;
     static constexpr int interruptions_max = 1000;
@@ -259,9 +260,9 @@ class journal_pair {
             if (auto made = make_live(); !made.has_value()) return made;
             live_bytes = 0;
         }
-        room_ = std::min(live_bytes, log_bytes);
         // The blocks of a file that was copied may be holes: it gets them all anew.
-        auto const wanted = std::max({end_, room_, std::min(first_bytes, bytes_max_)});
+        auto const wanted =
+            std::max({end_, live_bytes, log_bytes, std::min(first_bytes, bytes_max_)});
         room_ = 0;
         if (auto room = reserve(wanted); !room.has_value()) return room;
         std::error_code error;
@@ -270,7 +271,8 @@ class journal_pair {
         auto header_differs =
             std::string_view{live_.data(), journal_begin} != log.substr(0, journal_begin);
         auto changed = header_differs;
-        if (header_differs) error = write_all(calls_, log_.get(), live_.data(), journal_begin, 0);
+        if (header_differs)
+            error = platform::write_all(calls_, log_.get(), live_.data(), journal_begin, 0);
         while (at < end_ && !error) {
             journal_frame seen;
             auto const live_good =
@@ -284,7 +286,7 @@ class journal_pair {
             if (live_good &&
                 (!log_good || log.substr(at, size) != std::string_view{live_.data() + at, size})) {
                 changed = true;
-                error = write_all(calls_, log_.get(), live_.data() + at, size, at);
+                error = platform::write_all(calls_, log_.get(), live_.data() + at, size, at);
             }
             at += size;
         }
@@ -307,7 +309,8 @@ class journal_pair {
             if (at < log.size() &&
                 log.substr(at, size) != none.substr(0, log.substr(at, size).size())) {
                 changed = true;
-                if (auto const error = write_all(calls_, log_.get(), zeros.data(), size, at))
+                if (auto const error =
+                        platform::write_all(calls_, log_.get(), zeros.data(), size, at))
                     return error;
             }
             at += size;
@@ -322,10 +325,10 @@ class journal_pair {
     platform::mapping live_;
     journal_header header_{};
     std::uint64_t bytes_max_ = 0;
-    std::uint64_t room_ = 0;    ///< bytes that both files have
-    std::uint64_t end_ = 0;     ///< where the next frame goes
-    std::uint64_t synced_ = 0;  ///< how far the log goes
-    std::uint64_t next_ = 1;    ///< the next sequence number
+    std::uint64_t room_ = 0;                ///< bytes that both files have
+    std::uint64_t end_ = 0;                 ///< where the next frame goes
+    std::atomic<std::uint64_t> synced_{0};  ///< how far the log goes
+    std::uint64_t next_ = 1;                ///< the next sequence number
     std::uint32_t session_ = 0;
     std::atomic<std::uint64_t> synced_sequence_{0};
 };

@@ -57,12 +57,7 @@ class journal_scanner {
             ++end_.frames;
             sink.frame(found->frame);
         }
-        auto const longest = std::max<std::uint64_t>(live_.size(), log_.size());
-        for (auto at = longest; at > end_.end; --at) {
-            if (byte(live_, at - 1) == 0 && byte(log_, at - 1) == 0) continue;
-            end_.torn_bytes = at - end_.end;
-            break;
-        }
+        end_.torn_bytes = std::max(written_behind(live_), written_behind(log_));
         return end_;
     }
 
@@ -73,8 +68,11 @@ class journal_scanner {
         bool lost_before = false;
     };
 
-    static char byte(std::string_view bytes, std::uint64_t at) noexcept {
-        return at < bytes.size() ? bytes[at] : '\0';
+    /// How many bytes from the end on are not zero, but for those at the end of the file that are.
+    [[nodiscard]] std::uint64_t written_behind(std::string_view bytes) const noexcept {
+        if (bytes.size() <= end_.end) return 0;
+        auto const last = bytes.substr(end_.end).find_last_not_of('\0');
+        return last == std::string_view::npos ? 0 : last + 1;
     }
 
     /// Whether a frame is the one that follows, and no leftover of an earlier session.

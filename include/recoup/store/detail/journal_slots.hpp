@@ -73,7 +73,9 @@ class journal_slots {
         if (error) return system_failure("the slots " + guard.path_of(name), error);
         boot_ = platform::boot_identity();
         boot_.resize(boot_bytes);
-        if (!fresh && (std::string_view{map_.data(), magic.size()} != magic)) {
+        // One that was made and never came into use is all zero.
+        if (!fresh && number_at<std::uint64_t>(map_.data()) == 0) fresh = true;
+        if (!fresh && std::string_view{map_.data(), magic.size()} != magic) {
             return store_failure(store_errc::foreign_schema,
                                  guard.path_of(name) + " is not a table of recoup's");
         }

@@ -47,6 +47,7 @@ class slotted_claim {
         auto const taken = table->begin(id, hash, fingerprint, this_thread_mark());
         if (taken < 0) return false;
         store_ = &store;
+        table_ = table;
         id_ = id;
         hash_ = hash;
         slot_ = taken;
@@ -68,6 +69,7 @@ class slotted_claim {
                 auto other = registered_.enter(store, id);
                 if (other) return other;
                 store_ = store;
+                table_ = table;
                 hash_ = hash;
                 id_ = id;
                 shares_ = true;
@@ -92,7 +94,7 @@ class slotted_claim {
         if (slot_ < 0) return;
         std::lock_guard const lock{slot_waiting_mutex()};
         registered_.adopt(store_, id_);
-        store_->flight()->exchange_for_share(slot_);
+        table_->exchange_for_share(slot_);
         slot_ = -1;
         shares_ = true;
     }
@@ -127,7 +129,7 @@ class slotted_claim {
 
     /// Returns: whether somebody waits; then it is registered.
     bool leave_slot() noexcept {
-        auto const ended = store_->flight()->end(std::exchange(slot_, -1));
+        auto const ended = table_->end(std::exchange(slot_, -1));
         if (ended == table_type::ending::free) return false;
         shares_ = true;
         std::lock_guard const lock{slot_waiting_mutex()};
@@ -136,10 +138,11 @@ class slotted_claim {
     }
 
     void unshare() noexcept {
-        if (std::exchange(shares_, false)) store_->flight()->unshare(hash_);
+        if (std::exchange(shares_, false)) table_->unshare(hash_);
     }
 
     Store* store_ = nullptr;
+    table_type* table_ = nullptr;  // kept: a store that stops meanwhile gives no table any more
     operation_ref id_{};
     std::uint64_t hash_ = 0;
     int slot_ = -1;
