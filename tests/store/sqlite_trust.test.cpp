@@ -83,7 +83,8 @@ TEST_CASE("a file whose schema was changed in any way is refused and left as it 
         {"CREATE INDEX recoup_more ON recoup_record (name)", "holds the index \"recoup_more\""},
         {"DROP INDEX recoup_record_identity",
          "holds the table \"recoup_state\" where recoup_record_identity should be"},
-        {"DROP TABLE recoup_state", "lacks the table recoup_state"},
+        {"DROP TABLE recoup_state", "holds the table \"recoup_step\" where recoup_state should be"},
+        {"DROP TABLE recoup_step", "lacks the table recoup_step"},
         {"ALTER TABLE recoup_record ADD COLUMN extra INTEGER",
          "has another definition of recoup_record"},
         {"DROP INDEX recoup_record_identity; "
