@@ -32,7 +32,8 @@ class victim {
         child worker{[&](int) {
             disk below{folder_.path(), {.log = false}};
             if (prepare) prepare(below);
-            return work(how);
+            work(how);
+            return 0;
         }};
         auto const status = worker.wait();
         adopt_log();
@@ -42,16 +43,19 @@ class victim {
         return status == -SIGKILL;
     }
 
-    /// What a worker does; to be called in its process.
-    int work(work_options const& how) {
+    /// What a worker does; to be called in its process. The store has to open.
+    void work(work_options const& how) {
+        if (auto const error = try_work(how); error.code())
+            log_->complain("the store does not open: " + error.describe());
+    }
+    /// The same where it need not; why it did not.
+    recoup::failure try_work(work_options const& how) {
         auto opened = kind_->open(folder_.path());
-        if (!opened.has_value()) {
-            log_->complain("the store does not open: " + opened.error().describe());
-            return 0;
-        }
+        if (!opened.has_value()) return opened.error();
         log_->stage = 1;
         run_work(*opened.value(), models_, *log_, how);
-        return 0;
+        log_->stage = 3;
+        return {};
     }
 
     /// Opens the store here and looks at everything.
