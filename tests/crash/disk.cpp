@@ -21,6 +21,7 @@
 namespace recoup_test {
 
 std::atomic<disk*> disk::current{nullptr};
+std::atomic<bool> disk::never_waits{false};
 
 namespace {
 
@@ -458,11 +459,11 @@ ssize_t pread64(int file, void* into, size_t size, off64_t offset) {
 }
 int fsync(int file) {
     if (auto* const at = now()) return at->on_sync(file, SYS_fsync);
-    return static_cast<int>(::syscall(SYS_fsync, file));
+    return disk::never_waits ? 0 : static_cast<int>(::syscall(SYS_fsync, file));
 }
 int fdatasync(int file) {
     if (auto* const at = now()) return at->on_sync(file, SYS_fdatasync);
-    return static_cast<int>(::syscall(SYS_fdatasync, file));
+    return disk::never_waits ? 0 : static_cast<int>(::syscall(SYS_fdatasync, file));
 }
 int ftruncate(int file, off_t size) noexcept {
     if (auto* const at = now()) return at->on_resize(file, size);

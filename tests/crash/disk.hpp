@@ -128,6 +128,8 @@ class disk {
 
     /// The one that lives, if any.
     static std::atomic<disk*> current;
+    /// Where none lives: do not wait for the device either.
+    static std::atomic<bool> never_waits;
 
   private:
     struct mapping {

@@ -82,9 +82,10 @@ class victim {
     [[nodiscard]] std::vector<lane_model>& models() { return models_; }
     [[nodiscard]] std::uint64_t acknowledged() const { return acknowledged_; }
     /// Takes over what a process has logged.
-    void adopt_log() {
-        take_log(models_, *log_, kind_->keeps_operations);
-        acknowledged_ += log_->acknowledged();
+    void adopt_log() { take(*log_); }
+    void take(process_log const& log) {
+        take_log(models_, log, kind_->keeps_operations);
+        acknowledged_ += log.acknowledged();
     }
 
   private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "crash/stores.hpp"
 
+#include <recoup/store/memory_store.hpp>
 #include <recoup/store/sqlite_store.hpp>
 
 #if __has_include(<recoup/store/journal_store.hpp>)
@@ -149,6 +150,17 @@ std::vector<store_kind> make_kinds() {
 std::vector<store_kind> const& store_kinds() {
     static auto const kinds = make_kinds();
     return kinds;
+}
+
+store_kind memory_kind() {
+    store_kind kind;
+    kind.name = "memory";
+    kind.keeps_operations = true;
+    kind.open = [](std::string const&) {
+        return hold(result<std::unique_ptr<recoup::memory_store>>{
+            std::make_unique<recoup::memory_store>()});
+    };
+    return kind;
 }
 
 std::vector<store_kind> kinds_like(std::string const& part) {

@@ -68,6 +68,9 @@ struct store_kind {
 /// All that this build has.
 std::vector<store_kind> const& store_kinds();
 
+/// A store in memory, which no test here can damage.
+store_kind memory_kind();
+
 /// Those whose name contains `part`.
 std::vector<store_kind> kinds_like(std::string const& part);
 

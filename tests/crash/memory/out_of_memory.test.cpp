@@ -52,6 +52,7 @@ void work_hungry(store_kind const& kind, std::string const& folder,
 int starve(victim& one, std::uint32_t steps, std::uint64_t number, bool for_good,
            shared_log& told) {
     starving::take_sqlite();
+    disk::never_waits = true;  // a disk allocates itself, and is not to starve
     {
         // What is kept for good, such as a text made once, is made here.
         temporary_folder warm;
