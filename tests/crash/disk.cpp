@@ -8,7 +8,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <stdexcept>
 #include <utility>
 
@@ -50,10 +49,13 @@ disk::disk(std::string folder, options how) : root_{std::move(folder)}, how_{how
             continue;
         }
         if (!entry.is_regular_file()) continue;
-        std::ifstream file{entry.path(), std::ios::binary};
         log_.names[path] = log_.contents.size();
-        log_.contents.emplace_back(std::istreambuf_iterator<char>{file},
-                                   std::istreambuf_iterator<char>{});
+        log_.contents.emplace_back();
+        if (!how_.log) continue;
+        auto& content = log_.contents.back();
+        content.resize(static_cast<std::size_t>(entry.file_size()));
+        std::ifstream file{entry.path(), std::ios::binary};
+        file.read(content.data(), static_cast<std::streamsize>(content.size()));
     }
     names_ = log_.names;
     disk* none = nullptr;
@@ -166,8 +168,12 @@ __attribute__((no_sanitize("thread")))
 #endif
 void disk::capture(mapping& one) {
     if (!how_.log) return;
-    for (std::size_t at = 0; at < one.size; at += sector) {
-        auto const size = std::min(sector, one.size - at);
+    // More may be mapped than the file has, and that must not be touched.
+    auto const there = sizes_[one.file];
+    auto const end = std::min(one.size, there - std::min(there, one.offset));
+    if (one.seen.size() < end) one.seen.resize(end);
+    for (std::size_t at = 0; at < end; at += sector) {
+        auto const size = std::min(sector, end - at);
         if (std::memcmp(one.address + at, one.seen.data() + at, size) == 0) continue;
         std::memcpy(one.seen.data() + at, one.address + at, size);
         note({.what = disk_event::kind::write,
@@ -181,8 +187,18 @@ void disk::capture_all() {
     for (auto& one : mappings_) capture(one);
 }
 
+/// What the system would say who it is after another start.
+int disk::open_boot_identity() const {
+    auto const file = static_cast<int>(::syscall(SYS_memfd_create, "boot", 0));
+    auto const text = "00000000-0000-4000-8000-" + std::to_string(100'000'000'000 + how_.boot);
+    if (::syscall(SYS_pwrite64, file, text.data(), text.size(), 0) < 0) return -1;
+    return file;
+}
+
 int disk::on_open(int folder, char const* path, int flags, mode_t mode) {
     std::lock_guard const lock{mutex_};
+    if (how_.boot != 0 && std::string_view{path} == "/proc/sys/kernel/random/boot_id")
+        return open_boot_identity();
     auto const real = [&] {
         return static_cast<int>(::syscall(SYS_openat, folder, path, flags, mode));
     };
@@ -200,6 +216,8 @@ int disk::on_open(int folder, char const* path, int flags, mode_t mode) {
         } else {
             auto const number = number_of(name, 0);
             open_[file] = {false, number, name};
+            sizes_[number] =
+                there && (flags & O_TRUNC) == 0 ? static_cast<std::size_t>(seen.st_size) : 0;
             if (makes) note({.what = disk_event::kind::make, .file = number, .path = name});
             if (there && (flags & O_TRUNC) != 0)
                 note({.what = disk_event::kind::resize, .file = number});
@@ -222,11 +240,14 @@ ssize_t disk::on_write(int file, void const* bytes, std::size_t size, off_t offs
     if (judged.fails) return -1;
     if (!at_offset) offset = static_cast<off_t>(::syscall(SYS_lseek, file, 0, SEEK_CUR));
     auto const done = real(judged.cut ? (size + 1) / 2 : size);
-    if (done > 0)
+    if (done > 0) {
+        auto& there = sizes_[known->file];
+        there = std::max(there, static_cast<std::size_t>(offset + done));
         note({.what = disk_event::kind::write,
               .file = known->file,
               .offset = static_cast<std::size_t>(offset),
               .bytes = {static_cast<char const*>(bytes), static_cast<std::size_t>(done)}});
+    }
     if (judged.kill_after) die();
     return done;
 }
@@ -272,6 +293,7 @@ int disk::on_resize(int file, off_t size) {
     auto const judged = judge(calls::resize);
     if (judged.fails) return -1;
     auto const code = static_cast<int>(::syscall(SYS_ftruncate, file, size));
+    if (code == 0) sizes_[known->file] = static_cast<std::size_t>(size);
     if (code == 0)
         note({.what = disk_event::kind::resize,
               .file = known->file,
@@ -289,10 +311,12 @@ int disk::on_allocate(int file, int mode, off_t offset, off_t size) {
         struct ::stat before{};
         ::fstat(file, &before);
         auto const code = static_cast<int>(::syscall(SYS_fallocate, file, mode, offset, size));
-        if (code == 0 && mode == 0 && offset + size > before.st_size)
+        if (code == 0 && mode == 0 && offset + size > before.st_size) {
+            sizes_[known->file] = static_cast<std::size_t>(offset + size);
             note({.what = disk_event::kind::resize,
                   .file = known->file,
                   .offset = static_cast<std::size_t>(offset + size)});
+        }
         if (judged.kill_after) die();
         return code;
     }
@@ -340,9 +364,12 @@ void* disk::on_map(void* address, std::size_t size, int protection, int flags, i
     auto* const mapped = reinterpret_cast<char*>(at);
     // The index of SQLite's log is made anew by the first who opens the database.
     if (known != nullptr && mapped != MAP_FAILED && (flags & MAP_SHARED) != 0 &&
-        (protection & PROT_WRITE) != 0 && how_.log && !known->path.ends_with("-shm"))
-        mappings_.push_back({known->file, mapped, size, static_cast<std::size_t>(offset),
-                             std::string(mapped, size)});
+        (protection & PROT_WRITE) != 0 && how_.log && !known->path.ends_with("-shm")) {
+        auto const begin = static_cast<std::size_t>(offset);
+        auto const there = sizes_[known->file];
+        auto const end = std::min(size, there - std::min(there, begin));
+        mappings_.push_back({known->file, mapped, size, begin, std::string(mapped, end)});
+    }
     return mapped;
 }
 

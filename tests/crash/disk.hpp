@@ -77,6 +77,7 @@ class disk {
     struct options {
         bool log = true;         ///< keep the events
         bool real_sync = false;  ///< wait for the device; no test here needs that
+        unsigned boot = 0;       ///< the machine was started anew so many times
     };
 
     explicit disk(std::string folder, options how);
@@ -148,6 +149,7 @@ class disk {
     verdict judge(unsigned kind);
     [[nodiscard]] std::string below(int folder, char const* path) const;
     open_file const* find(int file) const;
+    int open_boot_identity() const;
     std::size_t number_of(std::string const& path, std::size_t size);
     void note(disk_event event);
     void capture(mapping& one);
@@ -167,6 +169,7 @@ class disk {
     mistake planted_ = mistake::none;
     std::map<int, open_file> open_;
     std::map<std::string, std::size_t> names_;  // as they are now
+    std::map<std::size_t, std::size_t> sizes_;  // of the files that were opened
     std::vector<mapping> mappings_;
     disk_log log_;
 };

@@ -46,16 +46,16 @@ class victim {
     /// What a worker does; to be called in its process. The store has to open.
     void work(work_options const& how) {
         if (auto const error = try_work(how); error.code())
-            log_->complain("the store does not open: " + error.describe());
+            log_->complain("the work does not begin: " + error.describe());
     }
     /// The same where it need not; why it did not.
     recoup::failure try_work(work_options const& how) {
         auto opened = kind_->open(folder_.path());
         if (!opened.has_value()) return opened.error();
         log_->stage = 1;
-        run_work(*opened.value(), models_, *log_, how);
+        auto error = run_work(*opened.value(), models_, *log_, how);
         log_->stage = 3;
-        return {};
+        return error;
     }
 
     /// Opens the store here and looks at everything.

@@ -115,7 +115,10 @@ int work_in_threads(victim& one, work_options const& how) {
     }
     log->stage = 1;
     ownership mine;
-    if (!begin_work(*opened.value(), one.models(), *log, mine)) return 0;
+    if (auto const error = begin_work(*opened.value(), one.models(), *log, mine); error.code()) {
+        log->complain("the work does not begin: " + error.describe());
+        return 0;
+    }
     log->stage = 2;
     std::vector<std::thread> threads;
     for (auto const& model : one.models())
@@ -145,11 +148,15 @@ TEST_CASE("a process that is killed at random loses nothing of what its threads 
             auto const most = random() % 8 == 0 ? 0 : random() % 160;
             auto const turns = random() % 2000;
             auto& log = *one.log();
-            while (log.begun() < most && !log.bad && log.stage != 3) ::sched_yield();
+            while (log.begun() < most && !log.bad && !worker.ended()) ::sched_yield();
             for (std::uint64_t turn = 0; turn != turns; ++turn)
                 std::atomic_signal_fence(std::memory_order_seq_cst);
             ::kill(worker.pid(), SIGKILL);
-            if (worker.wait() == -SIGKILL) ++kills;
+            auto const status = worker.wait();
+            if (status == -SIGKILL)
+                ++kills;
+            else if (status != 0)
+                log.complain("the process ended with " + std::to_string(status));
             one.adopt_log();
             auto found = one.look();
             if (!found.ok())

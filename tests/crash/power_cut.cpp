@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <string_view>
 #include <utility>
 
 namespace recoup_test {
@@ -16,6 +17,23 @@ constexpr std::size_t sector = 512;
 std::string parent_of(std::string const& path) {
     auto const slash = path.rfind('/');
     return slash == std::string::npos ? std::string{"."} : path.substr(0, slash);
+}
+
+/// Writes a file that only its owner may use; what is zero is left out, since much may be.
+void write_file(std::filesystem::path const& path, std::string const& bytes) {
+    namespace fs = std::filesystem;
+    static constexpr std::size_t block = 4096;
+    static std::string const zeros(block, '\0');
+    std::ofstream file{path, std::ios::binary | std::ios::trunc};
+    for (std::size_t at = 0; at < bytes.size(); at += block) {
+        auto const part = std::string_view{bytes}.substr(at, block);
+        if (part == std::string_view{zeros}.substr(0, part.size())) continue;
+        file.seekp(static_cast<std::streamoff>(at));
+        file.write(part.data(), static_cast<std::streamsize>(part.size()));
+    }
+    file.close();
+    fs::resize_file(path, bytes.size());
+    fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
 }
 
 }  // namespace
@@ -135,8 +153,7 @@ void disk_state::build(std::string const& folder, Lands const& lands) const {
             fs::permissions(whole, fs::perms::owner_all);
             continue;
         }
-        std::ofstream{whole, std::ios::binary | std::ios::trunc} << contents[holds];
-        fs::permissions(whole, fs::perms::owner_read | fs::perms::owner_write);
+        write_file(whole, contents[holds]);
     }
 }
 

@@ -89,8 +89,8 @@ std::vector<lane_model> allowed_at(recorded_run const& run, std::size_t position
 }
 
 findings open_and_judge(store_kind const& kind, std::string const& folder,
-                        std::vector<lane_model> models) {
-    disk fast{folder, {.log = false}};
+                        std::vector<lane_model> models, unsigned boot = 1) {
+    disk fast{folder, {.log = false, .boot = boot}};
     auto opened = kind.open(folder);
     if (!opened.has_value())
         return {.refused = 1, .words = "it does not open: " + opened.error().describe()};
@@ -158,7 +158,7 @@ cut_report cut_power(store_kind const& kind, recorded_run const& run, std::uint6
         // The power fails again while the store comes back.
         disk_log second;
         {
-            disk below{left.path()};
+            disk below{left.path(), {.boot = 1}};
             auto opened = kind.open(left.path());
             if (opened.has_value()) opened.value().reset();
             second = below.take_log();
@@ -169,7 +169,7 @@ cut_report cut_power(store_kind const& kind, recorded_run const& run, std::uint6
             while (again.position() < inner.position) again.advance();
             temporary_folder then;
             again.write_to(then.path(), inner.variant);
-            note(open_and_judge(kind, then.path(), expected),
+            note(open_and_judge(kind, then.path(), expected, 2),
                  ", then after event " + std::to_string(inner.position) + ", variant " +
                      std::to_string(inner.variant));
         }

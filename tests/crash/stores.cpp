@@ -6,6 +6,7 @@
 
 #if __has_include(<recoup/store/journal_store.hpp>)
 #include <recoup/store/journal_store.hpp>
+#define RECOUP_TEST_JOURNAL
 #endif
 
 #include <type_traits>
@@ -138,10 +139,32 @@ store_kind sqlite_kind(durability kept) {
     return kind;
 }
 
+#ifdef RECOUP_TEST_JOURNAL
+store_kind journal_kind(durability kept) {
+    store_kind kind;
+    kind.name = "journal " + std::string{to_string(kept)};
+    kind.kept = kept;
+    kind.keeps_operations = true;
+    kind.files = {"store.journal"};
+    kind.open = [kept](std::string const& folder) {
+        recoup::journal_store_options options;
+        options.durability = kept;
+        options.accepted_file_systems = {"tmpfs", "ramfs", "fuse", "9p"};
+        options.lock_wait = recoup::duration{5'000'000'000};
+        return hold(recoup::journal_store::open(folder + "/store.journal", options));
+    };
+    return kind;
+}
+#endif
+
 std::vector<store_kind> make_kinds() {
     std::vector<store_kind> kinds;
     kinds.push_back(sqlite_kind(durability::power_loss));
     kinds.push_back(sqlite_kind(durability::process_crash));
+#ifdef RECOUP_TEST_JOURNAL
+    kinds.push_back(journal_kind(durability::power_loss));
+    kinds.push_back(journal_kind(durability::process_crash));
+#endif
     return kinds;
 }
 

@@ -419,16 +419,16 @@ void take_log(std::vector<lane_model>& models, process_log const& log, bool with
     }
 }
 
-bool begin_work(any_store& store, std::vector<lane_model> const& models, process_log& log,
-                ownership& mine) {
-    if (!store.keeps_operations()) return true;
+recoup::failure begin_work(any_store& store, std::vector<lane_model> const& models,
+                           process_log& log, ownership& mine) {
+    if (!store.keeps_operations()) return {};
     auto const entered = store.enter("worker", std::chrono::seconds{30});
-    if (!entered.has_value()) return false;
+    if (!entered.has_value()) return entered.error();
     mine.owner = entered.value();
     auto const names = std::vector<std::string>{operation_name};
     auto const claimed = store.claim(
         {.owner = mine.owner, .space = space, .names = names, .now = a_day, .limit = 1000});
-    if (!claimed.has_value()) return false;
+    if (!claimed.has_value()) return claimed.error();
     for (auto const& head : claimed.value()) {
         if (!mine.operations.emplace(head.id.key, ownership::held{head.number, head.epoch}).second)
             log.complain("claim gave " + head.id.key + " twice");
@@ -446,7 +446,7 @@ bool begin_work(any_store& store, std::vector<lane_model> const& models, process
                 log.complain("claim did not give " + key_of(model.lane, key) +
                              ", which a dead owner left behind");
         }
-    return true;
+    return {};
 }
 
 void run_lane(any_store& store, lane_model model, process_log& log, ownership& mine,
@@ -481,12 +481,13 @@ void run_lane(any_store& store, lane_model model, process_log& log, ownership& m
     }
 }
 
-void run_work(any_store& store, std::vector<lane_model> const& models, process_log& log,
-              work_options const& how) {
+recoup::failure run_work(any_store& store, std::vector<lane_model> const& models, process_log& log,
+                         work_options const& how) {
     ownership mine;
-    if (!begin_work(store, models, log, mine)) return;
+    if (auto error = begin_work(store, models, log, mine); error.code()) return error;
     log.stage = 2;
     for (auto const& model : models) run_lane(store, model, log, mine, how);
+    return {};
 }
 
 findings& findings::operator+=(findings const& other) {

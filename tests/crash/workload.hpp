@@ -124,14 +124,15 @@ struct work_options {
 };
 
 /// Enters, and claims what dead owners left; tells in the log where what is claimed is not as it must be.
-bool begin_work(any_store& store, std::vector<lane_model> const& models, process_log& log,
-                ownership& mine);
+/// What it fails with, or an empty failure.
+recoup::failure begin_work(any_store& store, std::vector<lane_model> const& models,
+                           process_log& log, ownership& mine);
 /// Runs the steps of one lane.
 void run_lane(any_store& store, lane_model model, process_log& log, ownership& mine,
               work_options const& how);
-/// Both, for all lanes one after the other, in this thread.
-void run_work(any_store& store, std::vector<lane_model> const& models, process_log& log,
-              work_options const& how);
+/// Both, for all lanes one after the other, in this thread; what it did not begin for.
+recoup::failure run_work(any_store& store, std::vector<lane_model> const& models, process_log& log,
+                         work_options const& how);
 
 /// Brings the models up to what a process has logged.
 void take_log(std::vector<lane_model>& models, process_log const& log, bool with_operations);

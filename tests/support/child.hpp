@@ -59,6 +59,12 @@ class child {
         pid_ = -1;
         return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
     }
+    /// Whether it has ended, without waiting.
+    [[nodiscard]] bool ended() const {
+        ::siginfo_t how{};
+        return ::waitid(P_PID, static_cast<id_t>(pid_), &how, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+               how.si_pid != 0;
+    }
     [[nodiscard]] pid_t pid() const { return pid_; }
 
   private:
