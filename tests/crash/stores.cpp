@@ -122,18 +122,20 @@ result<std::unique_ptr<any_store>> hold(Opened opened) {
     return std::unique_ptr<any_store>{new held<store>{std::move(opened.value())}};
 }
 
-store_kind sqlite_kind(durability kept) {
+store_kind sqlite_kind(durability kept, recoup::sharing among) {
     store_kind kind;
-    kind.name = "sqlite " + std::string{to_string(kept)};
+    kind.shared = among == recoup::sharing::processes;
+    kind.name = (kind.shared ? "shared sqlite " : "sqlite ") + std::string{to_string(kept)};
     kind.kept = kept;
-    kind.keeps_operations = recoup::durable_store<recoup::sqlite_store>;
+    kind.keeps_operations = true;
     kind.files = {"store.db"};
-    kind.open = [kept](std::string const& folder) {
+    kind.open = [kept, among](std::string const& folder) {
         recoup::sqlite_store_options options;
         options.durability = kept;
+        options.sharing = among;
         // Any file system will do: here the power is cut in a log, not on a device.
         options.accepted_file_systems = {"tmpfs", "ramfs", "fuse", "9p"};
-        options.lock_wait = recoup::duration{5'000'000'000};
+        options.lock_wait = recoup::duration{1'000'000'000};
         return hold(recoup::sqlite_store::open(folder + "/store.db", options));
     };
     return kind;
@@ -150,7 +152,7 @@ store_kind journal_kind(durability kept) {
         recoup::journal_store_options options;
         options.durability = kept;
         options.accepted_file_systems = {"tmpfs", "ramfs", "fuse", "9p"};
-        options.lock_wait = recoup::duration{5'000'000'000};
+        options.lock_wait = recoup::duration{1'000'000'000};
         return hold(recoup::journal_store::open(folder + "/store.journal", options));
     };
     return kind;
@@ -159,8 +161,9 @@ store_kind journal_kind(durability kept) {
 
 std::vector<store_kind> make_kinds() {
     std::vector<store_kind> kinds;
-    kinds.push_back(sqlite_kind(durability::power_loss));
-    kinds.push_back(sqlite_kind(durability::process_crash));
+    kinds.push_back(sqlite_kind(durability::power_loss, recoup::sharing::exclusive));
+    kinds.push_back(sqlite_kind(durability::process_crash, recoup::sharing::exclusive));
+    kinds.push_back(sqlite_kind(durability::power_loss, recoup::sharing::processes));
 #ifdef RECOUP_TEST_JOURNAL
     kinds.push_back(journal_kind(durability::power_loss));
     kinds.push_back(journal_kind(durability::process_crash));
