@@ -148,6 +148,7 @@ store_kind journal_kind(durability kept) {
     kind.kept = kept;
     kind.keeps_operations = true;
     kind.files = {"store.journal"};
+    kind.copies = ".live";
     kind.open = [kept](std::string const& folder) {
         recoup::journal_store_options options;
         options.durability = kept;

@@ -62,6 +62,7 @@ struct store_kind {
     bool keeps_operations = false;
     bool shared = false;               ///< several processes may have it open
     std::vector<std::string> files{};  ///< those that hold what it keeps, when it is closed
+    std::string copies{};  ///< part of the names of files that hold the same once more; empty: none
     std::function<recoup::result<std::unique_ptr<any_store>>(std::string const& folder)> open{};
 };
 
