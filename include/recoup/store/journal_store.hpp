@@ -3,8 +3,10 @@
 
 #include <recoup/core/clock.hpp>
 #include <recoup/store/detail/journal_engine.hpp>
+#include <recoup/store/detail/request_box.hpp>
 #include <recoup/store/durable_store.hpp>
 #include <recoup/store/journal_options.hpp>
+#include <recoup/store/operation_request.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -67,7 +69,10 @@ class basic_journal_store {
     basic_journal_store& operator=(basic_journal_store const&) = delete;
     ~basic_journal_store() {
         // A child's copy may be in the middle of anything: its memory goes with the process.
-        if (engine_->guard.in_another_process()) static_cast<void>(engine_.release());
+        if (engine_->guard.in_another_process())
+            static_cast<void>(engine_.release());
+        else
+            inbox_.close();
     }
 
     // ---- records
@@ -289,6 +294,13 @@ class basic_journal_store {
         return ids;
     }
 
+    /// What others want of the operations here, and left beside the file because it has one writer, this
+    /// one: to be applied with `apply_request`. A request is given once, and once more after a crash.
+    [[nodiscard]] result<std::vector<operation_request>> requests() {
+        if (auto usable = check_writable(); !usable.has_value()) return usable.error();
+        return inbox_.take(engine_->guard.path());
+    }
+
     /// The slots of operations in flight; null where they would not be as durable as `durability()`. For
     /// `persist`.
     [[nodiscard]] detail::journal_slots* flight() noexcept {
@@ -398,6 +410,7 @@ class basic_journal_store {
     }
 
     std::unique_ptr<engine> engine_;
+    detail::request_inbox inbox_;
     std::uint64_t saves_ = 0;
 };
 

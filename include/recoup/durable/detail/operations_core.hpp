@@ -351,7 +351,9 @@ class operations_core final : public child_runner,
                 auto const core = self.lock();
                 if (!core) return;
                 auto& clock = core->ports_->clock();
-                auto const rest = std::max<duration>(core->options_.lease / 3, duration{1});
+                // Somebody may be waiting for a request to be taken: that is looked for as often as work.
+                auto const rest = std::max<duration>(
+                    std::min(core->options_.lease / 3, core->options_.poll), duration{1});
                 if (!clock.wait_until(saturating_add(clock.now(), rest), stop)) return;
                 core->keep_house(true);
             }

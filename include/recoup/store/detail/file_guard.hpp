@@ -134,9 +134,12 @@ class file_guard {
                         : platform::try_lock(owner_.get(), error))) {
             if (error) return system_failure("locking " + shown(lock_name), error);
             auto const left = until - real_clock::now();
-            if (left <= duration::zero())
-                return store_failure(store_errc::locked,
-                                     shown(name_) + " is in use by " + who_owns());
+            if (left <= duration::zero()) {
+                auto refused =
+                    store_failure(store_errc::locked, shown(name_) + " is in use by " + who_owns());
+                owner_.close();  // else `unlock` would take the owner's name out of the file
+                return refused;
+            }
             platform::pause(std::min(left, lock_poll));
         }
         shares_ = shared;

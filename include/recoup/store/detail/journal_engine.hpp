@@ -8,6 +8,7 @@
 #include <recoup/store/detail/journal_pair.hpp>
 #include <recoup/store/detail/journal_records.hpp>
 #include <recoup/store/detail/journal_slots.hpp>
+#include <recoup/store/detail/request_box.hpp>
 #include <recoup/store/journal_options.hpp>
 
 #include <algorithm>
@@ -87,8 +88,11 @@ class journal_engine {
         if (auto locked = guard.lock(options.lock_wait); !locked.has_value()) return locked;
         auto const there = guard.check_files();
         if (!there.has_value()) return there.error();
-        if (!there.value())
+        if (!there.value()) {
             if (auto made = make(); !made.has_value()) return made;
+            // What was asked of an earlier file must not reach this one. A box that is not safe is never read.
+            static_cast<void>(request_box{guard.path()}.clear());
+        }
         if (auto taken = recover(); !taken.has_value()) return taken;
         if (options.flush_every != unlimited) flusher_ = std::thread{[this] { flush_by_itself(); }};
         return success();

@@ -30,7 +30,7 @@ inline constexpr std::uint64_t mixed(std::uint64_t hash, std::uint64_t with) noe
 }
 
 /// What changes of an operation's row without its payload.
-struct operation_state {
+struct sqlite_operation_state {
     std::uint64_t epoch = 0;
     std::uint64_t owner = 0;
     bool cancel = false;
@@ -53,12 +53,12 @@ struct operation_state {
         return static_cast<std::int64_t>(hash);
     }
 
-    friend bool operator==(operation_state const&, operation_state const&) = default;
+    friend bool operator==(sqlite_operation_state const&, sqlite_operation_state const&) = default;
 };
 
 /// An operation that was claimed here, where nobody else can write to the file: claiming writes nothing.
 struct live_operation {
-    operation_state stored{};  ///< as the file has it
+    sqlite_operation_state stored{};  ///< as the file has it
     std::uint64_t epoch = 0;   ///< as everybody sees it
     std::uint64_t owner = 0;
 };
@@ -75,7 +75,7 @@ inline std::int64_t slept_of(operation_record const& what) noexcept {
 /// A row of the file: an operation, or what is wrong.
 struct stored_operation {
     std::uint64_t number = 0;
-    operation_state state{};
+    sqlite_operation_state state{};
     decoded<operation_record> content{};
 };
 
