@@ -47,7 +47,7 @@ TEST_CASE("whichever call fails, the store refuses or is right, and nothing is l
         std::uint64_t runs = 0;
         for (auto const& refusal : refusals) {
             auto const count = calls_of(kind, seed, refusal.kinds, how);
-            for (auto const number : sample(count, 14, seed + refusal.kinds)) {
+            for (auto const number : sample(count, 8, seed + refusal.kinds)) {
                 victim one{kind, seed};
                 auto const failed = shared_log{};
                 one.log().clear();

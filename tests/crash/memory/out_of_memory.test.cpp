@@ -88,7 +88,7 @@ TEST_CASE(
             REQUIRE(worker.wait() == 0);
             count = told->stage;
         }
-        for (auto const number : sample(count * 2, 120, seed)) {
+        for (auto const number : sample(count * 2, 60, seed)) {
             victim one{kind, seed};
             one.log().clear();
             told.clear();
