@@ -120,9 +120,10 @@ class sqlite_file {
         return settle(options);
     }
 
-    /// Whether the file has nothing in it: not even what the log of another process may hold.
+    /// Whether the file has nothing in it: not even what the log of another process may hold. Its size
+    /// does not tell: a crash while it was made leaves the beginnings of it and a journal, which takes
+    /// them back at this first look.
     result<bool> is_empty() {
-        if (guard.facts().size != 0) return false;
         auto const pages = connection.ask_number("PRAGMA page_count");
         if (!pages.has_value()) return pages.error();
         return pages.value() == 0;
