@@ -317,7 +317,8 @@ class operations_core final : public child_runner,
 
     // ---- the end
 
-    shutdown_report shutdown(duration at_most) {
+    shutdown_report shutdown(duration wanted) {
+        auto const at_most = real_wait(wanted);
         auto report = shutdown_report{};
         closing_ = true;
         stop_.request_stop();
@@ -338,7 +339,8 @@ class operations_core final : public child_runner,
         return report;
     }
 
-    void close() { ports_->close(); }
+    /// Returns: false where a call of the store has not come back in time.
+    bool close(duration at_most) { return ports_->close(at_most); }
 
     /// Starts the thread that keeps house, once there is an owner.
     void owner_entered() {
