@@ -59,7 +59,7 @@ struct sqlite_operation_state {
 /// An operation that was claimed here, where nobody else can write to the file: claiming writes nothing.
 struct live_operation {
     sqlite_operation_state stored{};  ///< as the file has it
-    std::uint64_t epoch = 0;   ///< as everybody sees it
+    std::uint64_t epoch = 0;          ///< as everybody sees it
     std::uint64_t owner = 0;
 };
 
