@@ -39,7 +39,6 @@ namespace recoup::inline v1 {
 ///   opening makes one of it. Slots do not survive a power cut.
 /// - What has ended and expired is removed at the opening and at every 256th save, some at a time, and
 ///   where room is needed.
-///
 /// - Where an exception of the library itself, such as std::bad_alloc, ends a first attempt that is kept
 ///   in a slot, its intent goes with it.
 ///
