@@ -152,7 +152,7 @@ inline void place_frame(char* to, journal_frame const& what, std::uint64_t nonce
     auto const size = frame_size(what.payload.size());
     auto const padded = size - frame_bytes_min;
     auto* const payload = to + frame_head_bytes;
-    std::memcpy(payload, what.payload.data(), what.payload.size());
+    if (!what.payload.empty()) std::memcpy(payload, what.payload.data(), what.payload.size());
     auto* const tail = payload + padded;
     place_number(tail, what.subject);
     place_number(tail + 8,
