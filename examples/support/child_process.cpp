@@ -61,6 +61,18 @@ void child_process::send_signal(int signal) const noexcept {
     if (!ended_) ::kill(pid_, signal);
 }
 
+void child_process::freeze() {
+    send_signal(SIGSTOP);
+    siginfo_t what{};
+    // An end is left for `wait_for` to take.
+    while (::waitid(P_PID, static_cast<id_t>(pid_), &what, WSTOPPED | WEXITED | WNOWAIT) != 0)
+        if (errno != EINTR)
+            throw std::system_error(errno, std::generic_category(), "waiting for a child to stop");
+    if (what.si_code != CLD_STOPPED)
+        throw std::system_error(std::make_error_code(std::errc::no_such_process),
+                                "stopping a child that has ended");
+}
+
 std::optional<child_exit> child_process::wait_for(std::chrono::milliseconds limit) {
     eventually(limit, [this] {
         if (ended_) return true;

@@ -32,6 +32,10 @@ class child_process {
 
     void send_signal(int signal) const noexcept;
 
+    /// Freezes the child (SIGSTOP), and returns when all its threads stand still; SIGCONT thaws it.
+    /// Throws: std::system_error, where it has ended.
+    void freeze();
+
     /// Waits until the child ends, at most `limit`; nothing when it still runs then.
     std::optional<child_exit> wait_for(std::chrono::milliseconds limit);
 

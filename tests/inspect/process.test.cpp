@@ -65,7 +65,7 @@ class place {
         REQUIRE(owner_->wait_for(30s));
     }
     [[nodiscard]] bool owner_runs() { return owner_->running(); }
-    void freeze() { owner_->send_signal(SIGSTOP); }
+    void freeze() { owner_->freeze(); }
     void thaw() { owner_->send_signal(SIGCONT); }
 
     run inspect(std::vector<std::string> const& arguments) {
