@@ -333,6 +333,8 @@ class write_behind_engine {
             if (has_room(known.queued != 0, bytes)) {
                 auto next = known.waiting;  // whole or not at all
                 next.add(what);
+                auto const told = write_receipt{known.cancel_requested};
+                if (what.head != nullptr && told.cancel_requested) next.knows_wish = true;
                 if constexpr (has_log) {
                     auto both = next;
                     if (known.writing) both.put_under(known.under_way);
@@ -345,7 +347,7 @@ class write_behind_engine {
                 if (what.head != nullptr) known.cancel_requested = what.head->cancel_requested;
                 if (what.release) known.owned = false;
                 enqueue(known, {nullptr, &known, 0}, bytes);
-                return write_receipt{known.cancel_requested};
+                return told;
             }
             if (auto waited = wait_for_room(lock, until); !waited.has_value())
                 return waited.error();
@@ -777,8 +779,9 @@ class write_behind_engine {
             known.writing = true;
             auto const bytes = std::exchange(known.bytes, 0);
             auto const epoch = known.epoch;
+            std::optional<failure> wish_lost;
             lock.unlock();
-            auto written = hand_over(known.number, epoch, known.under_way);
+            auto written = hand_over(known.number, epoch, known.under_way, wish_lost);
             lock.lock();
             known.writing = false;
             auto under_way = std::exchange(known.under_way, {});
@@ -791,8 +794,8 @@ class write_behind_engine {
             bytes_ -= bytes;
             if (written.has_value()) {
                 note_written(since);
-                if (written.value().cancel_requested && !known.waiting.head)
-                    known.cancel_requested = true;
+                if (is_news(known, under_way, written.value())) known.cancel_requested = true;
+                if (wish_lost) lose({{}, known.number, *std::move(wish_lost)}, losses);
                 if (!known.waits && !stopped_) drop_from_log(known);
                 return true;
             }
@@ -812,17 +815,21 @@ class write_behind_engine {
     }
 
     result<write_receipt> hand_over(std::uint64_t number, std::uint64_t epoch,
-                                    waiting_write const& change) {
+                                    waiting_write const& change,
+                                    std::optional<failure>& wish_lost) {
         try {
-            auto const steps = change.all_steps();
-            operation_write what{.number = number, .epoch = epoch, .steps = steps};
-            what.head = change.head ? &*change.head : nullptr;
-            what.drop_steps = change.drop_steps;
-            what.release = change.release;
-            return store_->write(what, options_.store_wait);
+            return detail::hand_over(*store_, number, epoch, change, options_.store_wait,
+                                     wish_lost);
         } catch (std::bad_alloc const&) {
             return store_failure(store_errc::unavailable, "out of memory");
         }
+    }
+
+    /// Whether the store told of a wish to cancel, noted by others, that no receipt here has told of.
+    static bool is_news(known_operation const& known, waiting_write const& handed,
+                        write_receipt told) noexcept {
+        if (handed.head) return handed.overwrote_wish(told);
+        return told.cancel_requested && !known.waiting.knows_wish;
     }
 
     steady_time begin(slot& known) noexcept {
