@@ -96,7 +96,7 @@ TEST_CASE("something waits for the window, and what was measured says so") {
     CHECK(behind.window() == 50ms);
     clock.await_waiting(1);  // idle
     REQUIRE(behind.save(some("a", 1)).has_value());
-    while (clock.waits().size() < 2) std::this_thread::yield();  // it was woken for the first one
+    REQUIRE(eventually([&] { return clock.waits().size() >= 2; }));  // woken for the first one
     clock.await_waiting(1);
     CHECK(clock.waits().back() == 50ms);
     clock.advance(30ms);
@@ -105,13 +105,13 @@ TEST_CASE("something waits for the window, and what was measured says so") {
     CHECK(inner.calls() == 0);
     clock.advance(20ms);
     inner.await_calls(1);
-    while (clock.waits().size() < 3) std::this_thread::yield();
+    REQUIRE(eventually([&] { return clock.waits().size() >= 3; }));
     clock.await_waiting(1);
     CHECK(clock.waits().back() == 30ms);  // the second one's rest
     CHECK(inner.calls() == 1);
     clock.advance(30ms);
     inner.await_calls(2);
-    while (behind.statistics().written != 2) std::this_thread::yield();
+    REQUIRE(eventually([&] { return behind.statistics().written == 2; }));
     auto const seen = behind.statistics();
     CHECK(seen.longest == 50ms);
     CHECK(seen.typical == 50ms);
@@ -411,10 +411,7 @@ TEST_CASE("a stop while the store takes one version leaves the later one in the 
         accept(2);
         std::jthread const ending{[&] { static_cast<void>(behind.shutdown(0ms)); }};
         // It gives up at once; then what waited has left the queue, and the store is still at work.
-        for (auto until = std::chrono::steady_clock::now() + 30s;
-             behind.statistics().waiting != 0 && std::chrono::steady_clock::now() < until;)
-            std::this_thread::yield();
-        CHECK(behind.statistics().waiting == 0);
+        CHECK(eventually([&] { return behind.statistics().waiting == 0; }));
         inner.hold(false);
     }
     CHECK(lost.seen().empty());
@@ -534,7 +531,7 @@ TEST_CASE("after a kill the log has all that was accepted") {
             sqlite_store log{log_path, {.durability = recoup::durability::process_crash}};
             write_behind<sqlite_store, sqlite_store> behind{inner, log, {.window = 3ms}};
             auto at = behind.load(some("counter").id).value().value_or(some("counter", 0));
-            while (true) {
+            for (auto left = 1'000'000; left != 0; --left) {  // it is killed long before
                 auto const next = at.fingerprint + 1;
                 auto one = some("one " + std::to_string(next), next);
                 // It may have been accepted before the last kill, and the counter not.
@@ -546,12 +543,13 @@ TEST_CASE("after a kill the log has all that was accepted") {
                 at.revision = saved.value();
                 accepted->store(next);
             }
+            ::_exit(3);
         }
         int status = 0;
-        while (accepted->load() < before + 40) {
+        CHECK(eventually([&] {
             REQUIRE(::waitpid(child, &status, WNOHANG) == 0);  // it does not end by itself
-            std::this_thread::yield();
-        }
+            return accepted->load() >= before + 40;
+        }));
         ::kill(child, SIGKILL);
         REQUIRE(::waitpid(child, &status, 0) == child);
         REQUIRE(WIFSIGNALED(status));

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -63,6 +64,12 @@ class probe_store : public memory_store {
         held_ = held;
         changed_.notify_all();
     }
+    /// While calls are held: those of it up to this number go on.
+    void let(unsigned count) {
+        std::lock_guard const lock{mutex_};
+        let_ = count;
+        changed_.notify_all();
+    }
     void await_calls(unsigned count) {
         std::unique_lock lock{mutex_};
         changed_.wait(lock, [&] { return calls_ >= count; });
@@ -75,9 +82,9 @@ class probe_store : public memory_store {
   private:
     std::optional<store_errc> enter_call() {
         std::unique_lock lock{mutex_};
-        ++calls_;
+        auto const mine = ++calls_;
         changed_.notify_all();
-        changed_.wait(lock, [&] { return !held_; });
+        changed_.wait(lock, [&] { return !held_ || mine <= let_; });
         if (always_) return always_;
         if (errors_.empty()) return std::nullopt;
         auto const first = errors_.front();
@@ -90,8 +97,18 @@ class probe_store : public memory_store {
     std::deque<store_errc> errors_;
     std::optional<store_errc> always_;
     bool held_ = false;
+    unsigned let_ = 0;
     unsigned calls_ = 0;
 };
+
+/// Waits for what another thread does, at most half a minute; whether it has come.
+template <class Condition>
+bool eventually(Condition const& holds) {
+    for (auto const until = std::chrono::steady_clock::now() + 30s; !holds();
+         std::this_thread::yield())
+        if (std::chrono::steady_clock::now() > until) return false;
+    return true;
+}
 
 /// Collects what `on_loss` tells.
 struct losses {
