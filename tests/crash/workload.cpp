@@ -178,6 +178,7 @@ planned_step plan_operation(lane_model const& model, std::size_t key, std::uint6
         return step;
     }
     step.after = *now;
+    step.wished = now->head.cancel_requested;
     auto const choice = drawn % 16;
     auto const write_head = [&](operation_status status) {
         auto const generation = now->head.generation;
@@ -270,8 +271,7 @@ outcome perform(any_store& store, lane_model const& model, planned_step const& s
                                               .head = step.with_head ? &step.after.head : nullptr,
                                               .steps = step.steps,
                                               .release = step.what == kind::finish});
-            if (written.has_value() &&
-                written.value().cancel_requested != step.after.head.cancel_requested)
+            if (written.has_value() && written.value().cancel_requested != step.wished)
                 wrong("the receipt tells otherwise of a cancellation");
             return told(code_of(written));
         }

@@ -72,6 +72,7 @@ enum class durable_bug {
     take_ignores_epoch,
     take_from_the_living,
     // the rest
+    receipt_tells_after,
     wish_forgotten,
     wish_stays,
     renew_tells_all,
@@ -342,6 +343,8 @@ class faulty_durable_store {
             std::this_thread::sleep_for(std::chrono::microseconds{20});
         }
         auto written = inner().write(what);
+        if (written.has_value() && head && is(durable_bug::receipt_tells_after))
+            written.value().cancel_requested = head->cancel_requested;
         if (!written.has_value() && is(durable_bug::conflict_for_fenced))
             return recoup::failure{recoup::store_errc::conflict};
         if (is(durable_bug::steps_by_insertion)) {

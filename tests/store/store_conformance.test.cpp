@@ -236,6 +236,7 @@ TEST_CASE("the suite finds each of many mistakes of a durable store, by the chec
         {durable_bug::take_only_pending, take},
         {durable_bug::take_ignores_epoch, take},
         {durable_bug::take_from_the_living, take},
+        {durable_bug::receipt_tells_after, cancel},
         {durable_bug::wish_forgotten, cancel},
         {durable_bug::wish_stays, cancel},
         {durable_bug::renew_tells_all, cancel},

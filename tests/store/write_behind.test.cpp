@@ -4,6 +4,7 @@
 #include "support/catch.hpp"
 
 #include "store/sqlite_support.hpp"
+#include "store/write_behind_support.hpp"
 
 #include <recoup/store/memory_store.hpp>
 #include <recoup/store/sqlite_store.hpp>
@@ -12,10 +13,7 @@
 
 #include <array>
 #include <atomic>
-#include <condition_variable>
-#include <deque>
 #include <memory>
-#include <mutex>
 #include <thread>
 
 #include <sys/mman.h>
@@ -26,121 +24,9 @@
 namespace {
 
 using namespace std::chrono_literals;
-using recoup::memory_store;
-using recoup::operation_record;
-using recoup::record;
+using namespace recoup_test::behind;
 using recoup::sqlite_store;
-using recoup::store_errc;
-using recoup::write_behind;
-using recoup::write_behind_options;
-using recoup::write_loss;
 using recoup::testing::manual_clock;
-
-/// A memory store that fails as told, can be held up, and can be waited for.
-class probe_store : public memory_store {
-  public:
-    recoup::result<std::uint64_t> save(record const& what, recoup::duration at_most) {
-        if (auto const why = enter_call()) return recoup::failure{*why};
-        return memory_store::save(what, at_most);
-    }
-    recoup::result<void> erase(recoup::operation_ref id, std::uint64_t revision,
-                               recoup::duration at_most) {
-        if (auto const why = enter_call()) return recoup::failure{*why};
-        return memory_store::erase(id, revision, at_most);
-    }
-    recoup::result<recoup::write_receipt> write(recoup::operation_write const& what,
-                                                recoup::duration at_most) {
-        if (auto const why = enter_call()) return recoup::failure{*why};
-        return memory_store::write(what, at_most);
-    }
-
-    void fail_next(std::initializer_list<store_errc> errors) {
-        std::lock_guard const lock{mutex_};
-        errors_.assign(errors);
-    }
-    void fail_always(store_errc error) {
-        std::lock_guard const lock{mutex_};
-        always_ = error;
-    }
-    void heal() {
-        std::lock_guard const lock{mutex_};
-        always_.reset();
-    }
-    void hold(bool held) {
-        std::lock_guard const lock{mutex_};
-        held_ = held;
-        changed_.notify_all();
-    }
-    void await_calls(unsigned count) {
-        std::unique_lock lock{mutex_};
-        changed_.wait(lock, [&] { return calls_ >= count; });
-    }
-    unsigned calls() {
-        std::lock_guard const lock{mutex_};
-        return calls_;
-    }
-
-  private:
-    std::optional<store_errc> enter_call() {
-        std::unique_lock lock{mutex_};
-        ++calls_;
-        changed_.notify_all();
-        changed_.wait(lock, [&] { return !held_; });
-        if (always_) return always_;
-        if (errors_.empty()) return std::nullopt;
-        auto const first = errors_.front();
-        errors_.pop_front();
-        return first;
-    }
-
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::deque<store_errc> errors_;
-    std::optional<store_errc> always_;
-    bool held_ = false;
-    unsigned calls_ = 0;
-};
-
-/// Collects what `on_loss` tells.
-struct losses {
-    void operator()(write_loss const& one) {
-        std::lock_guard const lock{mutex};
-        all.push_back(one);
-    }
-    std::vector<write_loss> seen() {
-        std::lock_guard const lock{mutex};
-        return all;
-    }
-    std::mutex mutex{};
-    std::vector<write_loss> all{};
-};
-
-record some(std::string key, std::uint64_t fingerprint = 1) {
-    record what;
-    what.id = {"", "download", std::move(key)};
-    what.fingerprint = fingerprint;
-    return what;
-}
-
-write_behind_options slow(losses* lost = nullptr) {
-    write_behind_options options{.window = 1h};
-    if (lost != nullptr) options.on_loss = [lost](write_loss const& one) { (*lost)(one); };
-    return options;
-}
-
-template <class Store>
-std::uint64_t stored(Store& store, std::string key) {
-    auto const loaded = store.load(some(std::move(key)).id, recoup::unlimited).value();
-    return loaded ? loaded->fingerprint : 0;
-}
-
-template <class Inner>
-struct on_a_store {
-    template <class... Arguments>
-    explicit on_a_store(Arguments&&... arguments) : inner{std::forward<Arguments>(arguments)...} {}
-    Inner inner;
-    write_behind<Inner> behind{inner, {.window = 2ms, .record_bytes_max = 1U << 20U}};
-};
 
 TEST_CASE("a write_behind before a memory store keeps the contract", "[concurrent]") {
     auto const make = [] {
@@ -210,7 +96,7 @@ TEST_CASE("something waits for the window, and what was measured says so") {
     CHECK(behind.window() == 50ms);
     clock.await_waiting(1);  // idle
     REQUIRE(behind.save(some("a", 1)).has_value());
-    while (clock.waits().size() < 2) std::this_thread::yield();  // it was woken for the first one
+    REQUIRE(eventually([&] { return clock.waits().size() >= 2; }));  // woken for the first one
     clock.await_waiting(1);
     CHECK(clock.waits().back() == 50ms);
     clock.advance(30ms);
@@ -219,13 +105,13 @@ TEST_CASE("something waits for the window, and what was measured says so") {
     CHECK(inner.calls() == 0);
     clock.advance(20ms);
     inner.await_calls(1);
-    while (clock.waits().size() < 3) std::this_thread::yield();
+    REQUIRE(eventually([&] { return clock.waits().size() >= 3; }));
     clock.await_waiting(1);
     CHECK(clock.waits().back() == 30ms);  // the second one's rest
     CHECK(inner.calls() == 1);
     clock.advance(30ms);
     inner.await_calls(2);
-    while (behind.statistics().written != 2) std::this_thread::yield();
+    REQUIRE(eventually([&] { return behind.statistics().written == 2; }));
     auto const seen = behind.statistics();
     CHECK(seen.longest == 50ms);
     CHECK(seen.typical == 50ms);
@@ -525,10 +411,7 @@ TEST_CASE("a stop while the store takes one version leaves the later one in the 
         accept(2);
         std::jthread const ending{[&] { static_cast<void>(behind.shutdown(0ms)); }};
         // It gives up at once; then what waited has left the queue, and the store is still at work.
-        for (auto until = std::chrono::steady_clock::now() + 30s;
-             behind.statistics().waiting != 0 && std::chrono::steady_clock::now() < until;)
-            std::this_thread::yield();
-        CHECK(behind.statistics().waiting == 0);
+        CHECK(eventually([&] { return behind.statistics().waiting == 0; }));
         inner.hold(false);
     }
     CHECK(lost.seen().empty());
@@ -648,7 +531,7 @@ TEST_CASE("after a kill the log has all that was accepted") {
             sqlite_store log{log_path, {.durability = recoup::durability::process_crash}};
             write_behind<sqlite_store, sqlite_store> behind{inner, log, {.window = 3ms}};
             auto at = behind.load(some("counter").id).value().value_or(some("counter", 0));
-            while (true) {
+            for (auto left = 1'000'000; left != 0; --left) {  // it is killed long before
                 auto const next = at.fingerprint + 1;
                 auto one = some("one " + std::to_string(next), next);
                 // It may have been accepted before the last kill, and the counter not.
@@ -660,12 +543,13 @@ TEST_CASE("after a kill the log has all that was accepted") {
                 at.revision = saved.value();
                 accepted->store(next);
             }
+            ::_exit(3);
         }
         int status = 0;
-        while (accepted->load() < before + 40) {
+        CHECK(eventually([&] {
             REQUIRE(::waitpid(child, &status, WNOHANG) == 0);  // it does not end by itself
-            std::this_thread::yield();
-        }
+            return accepted->load() >= before + 40;
+        }));
         ::kill(child, SIGKILL);
         REQUIRE(::waitpid(child, &status, 0) == child);
         REQUIRE(WIFSIGNALED(status));

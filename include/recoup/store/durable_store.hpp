@@ -37,7 +37,8 @@ struct operation_write {
 
 /// What a writer is told.
 struct write_receipt {
-    bool cancel_requested = false;  ///< somebody wants the operation to end
+    /// Somebody wanted the operation to end when the write came, also where its head took that back.
+    bool cancel_requested = false;
 
     friend bool operator==(write_receipt, write_receipt) noexcept = default;
 };
@@ -85,7 +86,8 @@ struct operation_filter {
 ///   has returned a value, what was written is as durable as `durability()` says. Concurrent writes share
 ///   commits.
 /// - `request_cancel(number)` notes the wish, whoever owns the operation; every later receipt tells of it,
-///   until a write of the head takes it back.
+///   until a write of the head takes it back. The receipt of that very write tells of it too: its writer
+///   may not have known of the wish, and notes it again then.
 /// - `remove(number, epoch)` removes an operation and its steps under the conditions of `take`.
 /// - `find`, `operations` and `steps` (in the order of their indices) give what was written, field for
 ///   field. A damaged operation or step, or one that is missing where there should be one, is the error

@@ -35,6 +35,8 @@ using no_log = detail::no_log;
 /// - Of durable operations only `write` waits. `start`, `claim` and all else hand over what waits, and
 ///   take the store's time. The same holds for `list` and `clean_up`, and for reading an operation that waits.
 /// - Revisions are those of this object: a new one on the same store gives the store's.
+/// - After `shutdown`, or a failure that stops this object, what would change the store is refused: with
+///   `stopped`, or that failure. What waited at a stop and is in no log is lost, told and counted.
 /// - In a forked child every call is `forked`.
 ///
 /// Pre: `store`, and `log` and `clock` where given, outlive this. No other object of this process uses
@@ -115,12 +117,12 @@ class write_behind {
     [[nodiscard]] result<std::vector<std::uint64_t>> renew(std::uint64_t owner, duration lease)
         requires durable_store<Store>
     {
-        return engine_->after_all([&](Store& store) { return store.renew(owner, lease); });
+        return engine_->change([&](Store& store) { return store.renew(owner, lease); });
     }
     [[nodiscard]] result<void> leave(std::uint64_t owner)
         requires durable_store<Store>
     {
-        return engine_->after_all([&](Store& store) { return store.leave(owner); });
+        return engine_->change([&](Store& store) { return store.leave(owner); });
     }
     [[nodiscard]] result<started_operation> start(operation_record const& head, std::uint64_t owner,
                                                   duration at_most = unlimited)
@@ -159,20 +161,19 @@ class write_behind {
                                                                duration at_most = unlimited)
         requires durable_store<Store>
     {
-        return engine_->after_all([&](Store& store) { return store.find(id, at_most); }, at_most);
+        return engine_->read([&](Store& store) { return store.find(id, at_most); }, at_most);
     }
     [[nodiscard]] result<std::vector<operation_record>> operations(
         operation_filter const& filter = {})
         requires durable_store<Store>
     {
-        return engine_->after_all([&](Store& store) { return store.operations(filter); });
+        return engine_->read([&](Store& store) { return store.operations(filter); });
     }
     [[nodiscard]] result<std::vector<step_record>> steps(std::uint64_t number,
                                                          duration at_most = unlimited)
         requires durable_store<Store>
     {
-        return engine_->after_all([&](Store& store) { return store.steps(number, at_most); },
-                                  at_most);
+        return engine_->read([&](Store& store) { return store.steps(number, at_most); }, at_most);
     }
 
   private:

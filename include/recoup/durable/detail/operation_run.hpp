@@ -281,14 +281,15 @@ class operation_run {
         }),
                               row != nullptr ? &stamped : nullptr);
         if (written.has_value()) {
+            if (written.assume_value().cancel_requested) keep_wish(next);
             std::lock_guard const lock{mutex_};
             head_ = std::move(next);
         }
         return written;
     }
 
-    /// Writes the head while the body runs. The write would take back a wish to cancel that came in
-    /// since the last receipt, so that is looked for first.
+    /// Writes the head while the body runs. A wish to cancel that came in since the last receipt is looked
+    /// for first: to take it back and note it again would lose it where the process ends in between.
     template <class Change>
     result<write_receipt> write_running_head(Change&& change, step_record const* row = nullptr) {
         auto const seen =
@@ -301,6 +302,18 @@ class operation_run {
                 next.cancel_requested = cancel_requested();
             },
             row);
+    }
+
+    /// A wish to cancel was noted just before `written` took it back: it is noted again, for whoever has
+    /// the operation next.
+    void keep_wish(operation_record& written) {
+        if (written.cancel_requested || has_ended(written.status)) return;
+        auto const noted = ports_->with_store(
+            [&](durable_backend& store) { return store.request_cancel(written.number); });
+        if (noted.has_value())
+            written.cancel_requested = true;
+        else
+            emit(event_kind::store_failed, {}, &noted.assume_error());
     }
 
     /// Remembers how a recorded step is undone.

@@ -130,12 +130,16 @@ class run_executor {
         next.input = call.input;
         next.last_failure = head.last_failure;
         begin(next, std::move(rows), false);
-        auto const written = run_.settle(run_.ports().with_store([&](durable_backend& store) {
+        auto written = run_.ports().with_store([&](durable_backend& store) {
             return store.write(operation_write{
                 .number = next.number, .epoch = next.epoch, .head = &next, .drop_steps = !keeps});
-        }),
-                                         nullptr);
+        });
+        // A wish that came too late for the run before this one is not meant for this one.
+        if (written.has_value() && head.cancel_requested)
+            written.assume_value().cancel_requested = false;
+        written = run_.settle(std::move(written), nullptr);
         if (!written.has_value()) return not_written();
+        if (written.assume_value().cancel_requested) run_.keep_wish(next);
         run_.emit(event_kind::operation_started);
         return run_body();
     }
@@ -319,6 +323,7 @@ class run_executor {
             [&](operation_record& next) {
                 next.status = operation_status::pending;
                 next.cancel_requested = run_.cancel_requested();
+                if (next.cancel_requested) next.due = {};  // it need not sleep to be ended
             },
             nullptr, true);
         if (!written.has_value() && run_.why() != why) return not_written();

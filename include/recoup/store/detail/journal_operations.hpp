@@ -248,6 +248,7 @@ class journal_operations {
 
         // What may throw comes first: a write is whole or has not been.
         auto next = standing{one};
+        auto const met = write_receipt{one.cancel};
         if (what.head != nullptr) next.take(head);
         if (what.release) next.owner = 0;
         std::vector<std::uint32_t> fresh;
@@ -282,7 +283,7 @@ class journal_operations {
         static_cast<standing&>(one) = next;
         if (!one.cancel) cancelled_.erase(what.number);
         if (what.head != nullptr) latest_ = std::max(latest_, head.updated);
-        return write_receipt{one.cancel};
+        return met;
     }
 
     template <class Log>

@@ -176,13 +176,14 @@ class memory_operations {
         std::map<std::uint32_t, step_record> steps;
         for (auto const& step : what.steps) steps.insert_or_assign(step.index, step);
 
+        auto const met = write_receipt{stored.head.cancel_requested};
         if (head) stored.head = std::move(*head);
         if (what.drop_steps) stored.steps.clear();
         for (auto const& [index, step] : steps) stored.steps.erase(index);
         stored.steps.merge(steps);
         if (what.release) stored.head.owner = 0;
         latest_ = std::max(latest_, stored.head.updated);
-        return write_receipt{stored.head.cancel_requested};
+        return met;
     }
 
     result<void> request_cancel(std::uint64_t number) {

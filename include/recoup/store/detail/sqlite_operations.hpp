@@ -222,7 +222,7 @@ class sqlite_operations : public sqlite_operation_view {
             set_live(what.number, live_operation{next, now.epoch, now.owner}, change);
         if (what.release) ++freed_;
         if (head) newest_slept_ = std::max(newest_slept_, slept_of(*head));
-        return write_receipt{next.cancel};
+        return write_receipt{now.stored.cancel};
     }
 
     result<void> request_cancel(std::uint64_t number, sqlite_change& change) {

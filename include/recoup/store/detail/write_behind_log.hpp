@@ -32,6 +32,7 @@ struct waiting_write {
     std::map<std::uint32_t, step_record> steps{};
     bool drop_steps = false;
     bool release = false;
+    bool knows_wish = false;  ///< who wrote the head was told of a wish to cancel
 
     /// Adds a later write.
     void add(operation_write const& what) {
@@ -56,6 +57,13 @@ struct waiting_write {
             drop_steps = earlier.drop_steps;
         }
         release = release || earlier.release;
+        knows_wish = knows_wish || earlier.knows_wish;
+    }
+
+    /// Whether the head took back a wish of which nobody was told.
+    [[nodiscard]] bool overwrote_wish(write_receipt told) const noexcept {
+        return told.cancel_requested && head && !head->cancel_requested && !knows_wish &&
+               !has_ended(head->status);
     }
 
     [[nodiscard]] std::vector<step_record> all_steps() const {
@@ -92,8 +100,8 @@ inline record logged(waiting_record const& what, std::uint64_t store_revision,
 /// The writes of an operation, for the log.
 inline record logged(waiting_write const& what, std::uint64_t number, std::uint64_t epoch) {
     record entry;
-    entry.attempts =
-        (what.head ? 16U : 0U) | (what.drop_steps ? 32U : 0U) | (what.release ? 64U : 0U);
+    entry.attempts = (what.head ? 16U : 0U) | (what.drop_steps ? 32U : 0U) |
+                     (what.release ? 64U : 0U) | (what.knows_wish ? 128U : 0U);
     entry.result = what.head ? encode_operation(*what.head) : std::string{};
     auto& rest = entry.checkpoint.emplace();
     put_number(rest, number);
@@ -138,6 +146,24 @@ inline write_loss lost_entry(record const& entry, failure why) {
     return {number == 0 ? entry.id : operation_id{}, number, std::move(why)};
 }
 
+/// Gives the store an operation's writes, and notes a wish to cancel again that they took back without
+/// knowing of it; `wish_lost` is why that failed.
+template <class Store>
+result<write_receipt> hand_over(Store& store, std::uint64_t number, std::uint64_t epoch,
+                                waiting_write const& change, duration at_most,
+                                std::optional<failure>& wish_lost) {
+    auto const steps = change.all_steps();
+    operation_write what{.number = number, .epoch = epoch, .steps = steps};
+    what.head = change.head ? &*change.head : nullptr;
+    what.drop_steps = change.drop_steps;
+    what.release = change.release;
+    auto written = store.write(what, at_most);
+    if (written.has_value() && change.overwrote_wish(written.value()))
+        if (auto noted = store.request_cancel(number); !noted.has_value())
+            wish_lost = noted.error();
+    return written;
+}
+
 /// Brings a logged record to `store`, if it has not got it; `conflict` where another has changed it.
 template <class Store>
 result<void> replay_record(Store& store, record const& entry, duration at_most) {
@@ -169,23 +195,24 @@ result<void> replay_write(Store& store, record const& entry, duration at_most) {
     auto const number = from.number<std::uint64_t>();
     auto const epoch = from.number<std::uint64_t>();
     auto const count = from.number<std::uint32_t>();
-    std::vector<step_record> steps;
+    waiting_write what;
     for (std::uint32_t i = 0; i != count && from.wrong() == nullptr; ++i) {
         auto step = decode_step(number, from.text(record_bytes_limit, "it is cut"));
         if (!step.value) return log_damaged(entry);
-        steps.push_back(std::move(*step.value));
+        auto const index = step.value->index;
+        what.steps.insert_or_assign(index, std::move(*step.value));
     }
     if (from.wrong() != nullptr) return log_damaged(entry);
-    decoded<operation_record> head;
     if ((entry.attempts & 16U) != 0) {
-        head = decode_operation(*entry.result);
-        if (!head.value) return log_damaged(entry);
+        what.head = decode_operation(*entry.result).value;
+        if (!what.head) return log_damaged(entry);
     }
-    operation_write what{.number = number, .epoch = epoch, .steps = steps};
-    what.head = head.value ? &*head.value : nullptr;
     what.drop_steps = (entry.attempts & 32U) != 0;
     what.release = (entry.attempts & 64U) != 0;
-    auto written = store.write(what, at_most);
+    what.knows_wish = (entry.attempts & 128U) != 0;
+    std::optional<failure> wish_lost;
+    auto written = hand_over(store, number, epoch, what, at_most, wish_lost);
+    if (wish_lost) return *std::move(wish_lost);
     if (written.has_value()) return success();
     if (what.release && written.error().code() == make_error_code(store_errc::fenced)) {
         // The last write before the end may be there already, and have given the operation back.

@@ -257,11 +257,21 @@ inline constexpr auto check_cancel = [](auto& source, auto const&, checker& seen
     seen.expect(taken.value().cancel_requested, "take does not tell of a wish to cancel");
     *stored = taken.value();
     told(*stored, nullptr, true, "before it was taken over");
+    // Its writer may not have known of the wish, and so is told with that very write.
     stored->cancel_requested = false;
-    result<write_receipt> const back = store->write(fenced_write(*stored, &*stored), unlimited);
-    seen.expect_value(back, "write");
+    told(*stored, &*stored, true, "before a head took it back");
     told(*stored, nullptr, false, "after a head took it back");
     renewed(owner, {}, "after a head took it back");
+    expect_operation(*store, *stored, seen);
+    result<void> const asked = store->request_cancel(stored->number);
+    if (!seen.expect_value(asked, "request_cancel")) return true;
+    auto last = fenced_write(*stored, &*stored);
+    last.release = true;
+    stored->owner = 0;
+    result<write_receipt> const given_back = store->write(last, unlimited);
+    if (seen.expect_value(given_back, "write"))
+        seen.expect(given_back.value().cancel_requested,
+                    "the receipt of a last write does not tell of the wish that it took back");
     expect_operation(*store, *stored, seen);
     return true;
 };
