@@ -56,10 +56,10 @@ class postgres_records {
     }
 
     result<void> erase(operation_ref id, std::uint64_t revision, duration at_most) {
-        auto const until = pool_->until(at_most);
         std::optional<failure> refused;
-        auto const done = pool_->use_until(
-            "erasing record " + display(id), until,
+        unsigned tries = 0;
+        auto const done = pool_->use(
+            "erasing record " + display(id), at_most,
             [&](postgres_connection& on, bool, steady_time until_then)
                 -> std::optional<postgres_problem> {
                 refused.reset();
@@ -72,7 +72,8 @@ class postgres_records {
                 if (found.failed()) return std::move(found.problem);
                 if (found.rows.size() == 0) return std::nullopt;
                 auto const there = static_cast<std::uint64_t>(found.rows.integer(0, 3));
-                refused = there == revision ? not_taken("erasing", id) : conflict(id, revision, there);
+                if (there == revision) return ineffective(tries);
+                refused = conflict(id, revision, there);
                 return std::nullopt;
             });
         if (!done.has_value()) return done;
@@ -225,10 +226,16 @@ class postgres_records {
                              where + "is damaged: " + read.wrong + "; it was left as it is");
     }
 
-    failure not_taken(std::string const& doing, operation_ref id) const {
-        return store_failure(store_errc::corrupt, doing + " record " + display(id) + " in " +
-                                                      pool_->shown() +
-                                                      " changed no row; expected 1");
+    // A write that should have changed a row and did not met somebody in between; it is tried again, unless
+    // that goes on: then the server does otherwise than it says.
+    static postgres_problem ineffective(unsigned& tries) {
+        constexpr unsigned tries_max = 8;
+        postgres_problem why{"40001", "it changed no row; expected 1", false, {}};
+        if (++tries == tries_max) {
+            why.state = "";
+            why.code = store_errc::corrupt;
+        }
+        return why;
     }
 
     // The revision of a new record is a new number, with room below the next one for the record's saves:
@@ -268,6 +275,7 @@ class postgres_records {
                                 std::uint64_t const& revision) {
         auto const mark = new_mark();
         std::optional<failure> refused;
+        unsigned tries = 0;
         auto const done = pool_->use(
             "saving record " + display(what.id), at_most,
             [&](postgres_connection& on, bool again,
@@ -280,20 +288,16 @@ class postgres_records {
                 if (found.failed()) return std::move(found.problem);
                 // An earlier try whose answer was lost, and which was done.
                 auto const mine = again && found.rows.size() == 1 && found.rows.integer(0, 4) == mark;
-                if (!mine) refused = why_refused(what, found.rows);
+                if (mine) return std::nullopt;
+                auto const stored = read_one(found.rows, what.id);
+                auto const there = stored.has_value() && stored.value() ? stored.value()->revision : 0;
+                if (stored.has_value() && there == what.revision) return ineffective(tries);
+                refused = stored.has_value() ? conflict(what.id, what.revision, there) : stored.error();
                 return std::nullopt;
             });
         if (!done.has_value()) return done.error();
         if (refused) return *refused;
         return revision;
-    }
-
-    failure why_refused(record const& what, postgres_rows const& rows) {
-        auto const stored = read_one(rows, what.id);
-        if (!stored.has_value()) return stored.error();
-        auto const found = stored.value() ? stored.value()->revision : 0;
-        if (found != what.revision || found != 0) return conflict(what.id, what.revision, found);
-        return not_taken("saving", what.id);
     }
 
     postgres_pool* pool_;
