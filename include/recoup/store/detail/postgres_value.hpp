@@ -60,12 +60,18 @@ class postgres_array {
     [[nodiscard]] Oid type() const noexcept {
         return type_ == pg_bytea ? 1001 : type_ == pg_bigint ? 1016 : 1009;
     }
-    /// Its bytes; nothing may be added behind.
-    [[nodiscard]] std::string take() && {
+    /// An array that is whole: nothing is added to it any more.
+    [[nodiscard]] postgres_array finish() && {
         std::string count;
         put_big_endian(count, static_cast<std::uint32_t>(count_));
         bytes_.replace(12, 4, count);
-        return std::move(bytes_);
+        return std::move(*this);
+    }
+    /// Pre: it is finished.
+    [[nodiscard]] std::string_view bytes() const noexcept { return bytes_; }
+    [[nodiscard]] std::string take() && {
+        auto whole = std::move(*this).finish();
+        return std::move(whole.bytes_);
     }
 
   private:
@@ -91,6 +97,8 @@ class postgres_values {
         auto const type = value.type();
         return own(std::move(value).take(), type);
     }
+    /// Pre: it is finished, and lives until the statement has been sent.
+    postgres_values& array(postgres_array const& value) { return view(value.bytes(), value.type()); }
     postgres_values& null(Oid type) {
         all_.push_back({{}, {}, type, false, true});
         return *this;
