@@ -100,7 +100,12 @@ class postgres_values {
     /// Pre: it is finished, and lives until the statement has been sent.
     postgres_values& array(postgres_array const& value) { return view(value.bytes(), value.type()); }
     postgres_values& null(Oid type) {
-        all_.push_back({{}, {}, type, false, true});
+        all_.push_back({{}, {}, type, 1, false, true});
+        return *this;
+    }
+    /// As a text that the server reads as what it needs there.
+    postgres_values& shown(std::string value) {
+        all_.push_back({std::move(value), {}, 0, 0, true, false});
         return *this;
     }
 
@@ -119,7 +124,7 @@ class postgres_values {
             all.types.push_back(one.type);
             all.values.push_back(one.null ? nullptr : shown.data() != nullptr ? shown.data() : "");
             all.lengths.push_back(static_cast<int>(shown.size()));
-            all.formats.push_back(1);
+            all.formats.push_back(one.format);
         }
         return all;
     }
@@ -129,15 +134,16 @@ class postgres_values {
         std::string own;
         std::string_view view;
         Oid type;
+        int format;  ///< 1: binary
         bool owns;
         bool null;
     };
     postgres_values& own(std::string bytes, Oid type) {
-        all_.push_back({std::move(bytes), {}, type, true, false});
+        all_.push_back({std::move(bytes), {}, type, 1, true, false});
         return *this;
     }
     postgres_values& view(std::string_view bytes, Oid type) {
-        all_.push_back({{}, bytes, type, false, false});
+        all_.push_back({{}, bytes, type, 1, false, false});
         return *this;
     }
     std::vector<value> all_;
