@@ -22,8 +22,7 @@ inline bool wait_for_socket(int socket, socket_event what, steady_time until) no
     if (what != socket_event::writable) one.events = POLLIN;
     if (what != socket_event::readable) one.events = static_cast<short>(one.events | POLLOUT);
     while (true) {
-        auto const now =
-            std::chrono::time_point_cast<duration>(std::chrono::steady_clock::now());
+        auto const now = std::chrono::time_point_cast<duration>(std::chrono::steady_clock::now());
         auto const left = saturating_between(now, until);
         // Rounded up, so that the last millisecond is not spent asking again and again.
         auto const wait = std::clamp<duration::rep>(left.count() / 1'000'000 + 1, 1, 3'600'000);

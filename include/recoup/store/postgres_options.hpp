@@ -43,7 +43,7 @@ struct damaged_row {
 
 /// What `postgres_store::verify` found.
 struct postgres_verification {
-    std::uint64_t records = 0;           ///< those that are whole; the same of the next two
+    std::uint64_t records = 0;  ///< those that are whole; the same of the next two
     std::uint64_t operations = 0;
     std::uint64_t steps = 0;
     std::uint64_t damaged_rows = 0;      ///< how many are not

@@ -3,6 +3,7 @@
 
 #include <recoup/store/detail/postgres_connection.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <concepts>
 #include <cstddef>
@@ -105,7 +106,11 @@ class postgres_transaction {
                 store_errc::unavailable,
                 "the transaction is over, or a statement before failed and took it back");
         if (sql.find('\0') != std::string_view::npos || is_refused(first_word(sql)))
-            return refuse(sql, "a transaction of a step may not begin, end or set anything, or copy");
+            return refuse(sql,
+                          "a transaction of a step may not begin, end or set anything, or copy");
+        if ((has_nul(values) || ...))
+            return refuse(sql,
+                          "a text has a NUL in it, which this database cannot keep; bind bytes");
         detail::postgres_values bound;
         (bind(bound, values), ...);
         auto answer = on_->run(sql, bound, until_, false);
@@ -122,6 +127,14 @@ class postgres_transaction {
     static failure refuse(std::string_view sql, std::string const& why) {
         return failure{category::invalid_input, make_error_code(store_errc::conflict),
                        "the SQL statement \"" + std::string{sql} + "\" was refused: " + why};
+    }
+
+    template <class Value>
+    static bool has_nul(Value const& value) noexcept {
+        if constexpr (std::is_convertible_v<Value const&, std::string_view> &&
+                      !std::is_same_v<Value, std::nullptr_t>)
+            return std::string_view{value}.find('\0') != std::string_view::npos;
+        return false;
     }
 
     template <class Value>
@@ -145,9 +158,8 @@ class postgres_transaction {
     }
 
     static bool is_refused(std::string_view word) noexcept {
-        for (auto const* one :
-             {"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE",
-              "PREPARE", "SET", "RESET", "DISCARD", "COPY"})
+        for (auto const* one : {"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT",
+                                "RELEASE", "PREPARE", "SET", "RESET", "DISCARD", "COPY"})
             if (word == one) return true;
         return false;
     }

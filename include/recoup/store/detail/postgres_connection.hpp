@@ -129,11 +129,13 @@ class postgres_connection {
             auto one = receive(until);
             if (one.failed() && one.problem->lost) return std::move(one.problem);
             if (one.failed() && !why) why = std::move(one.problem);
-            if (i == pieces.size() + 1 && !why && std::string_view{PQcmdStatus(one.rows.get())} != "COMMIT")
+            if (i == pieces.size() + 1 && !why &&
+                std::string_view{PQcmdStatus(one.rows.get())} != "COMMIT")
                 why = postgres_problem{"40001", "the server took the transaction back", false, {}};
             if (i != 0 && i <= pieces.size()) rows.push_back(std::move(one.rows));
         }
-        if (auto end = receive(until); end.failed() && end.problem->lost) return std::move(end.problem);
+        if (auto end = receive(until); end.failed() && end.problem->lost)
+            return std::move(end.problem);
         if (PQexitPipelineMode(raw_) == 0) return lost();
         return why;
     }
@@ -146,6 +148,9 @@ class postgres_connection {
     [[nodiscard]] bool transaction_failed() const noexcept {
         return PQtransactionStatus(raw_) != PQTRANS_INTRANS;
     }
+
+    [[nodiscard]] bool knows_planner_settings() const noexcept { return knows_planner_; }
+    void set_knows_planner_settings(bool knows) noexcept { knows_planner_ = knows; }
 
   private:
     bool send_plain(char const* sql) noexcept {
@@ -203,7 +208,8 @@ class postgres_connection {
         if (text.empty()) text = PQresultErrorMessage(result);
         why.text = without_password(text, *password_);
         // libpq makes results of its own where the connection breaks, without a state.
-        why.lost = PQstatus(raw_) == CONNECTION_BAD || ends_connection(why.state) || why.state.empty();
+        why.lost =
+            PQstatus(raw_) == CONNECTION_BAD || ends_connection(why.state) || why.state.empty();
         return why;
     }
 
@@ -212,8 +218,8 @@ class postgres_connection {
             auto const unsent = PQflush(raw_);
             if (unsent < 0) return lost();
             if (unsent == 0 && PQisBusy(raw_) == 0) return std::nullopt;
-            auto const event = unsent != 0 ? platform::socket_event::either
-                                           : platform::socket_event::readable;
+            auto const event =
+                unsent != 0 ? platform::socket_event::either : platform::socket_event::readable;
             if (!platform::wait_for_socket(PQsocket(raw_), event, until))
                 return postgres_problem{"", "the server did not answer in time", true, {}};
             if (PQconsumeInput(raw_) == 0) return lost();
@@ -224,6 +230,7 @@ class postgres_connection {
     std::string const* password_;
     PGconn* raw_ = nullptr;
     std::bitset<postgres_query_count> prepared_;
+    bool knows_planner_ = false;
 };
 
 }  // namespace recoup::inline v1::detail

@@ -19,7 +19,8 @@ class postgres_damage {
   public:
     void note(damaged_row what) {
         std::lock_guard const lock{mutex_};
-        if (met_.size() < damaged_rows_max && std::find(met_.begin(), met_.end(), what) == met_.end())
+        if (met_.size() < damaged_rows_max &&
+            std::find(met_.begin(), met_.end(), what) == met_.end())
             met_.push_back(std::move(what));
     }
     [[nodiscard]] std::vector<damaged_row> all() const {

@@ -57,7 +57,9 @@ inline failure failure_of(postgres_problem const& why, std::string const& doing,
     auto text = doing + " in " + where + " failed: " + why.text;
     if (!why.state.empty()) text += ", SQLSTATE " + why.state;
     if (why.lost) text += "; whether it was done is not known";
-    auto const code = why.code ? *why.code : why.lost ? store_errc::unavailable : code_of(why.state);
+    auto const code = why.code   ? *why.code
+                      : why.lost ? store_errc::unavailable
+                                 : code_of(why.state);
     return store_failure(code, std::move(text));
 }
 

@@ -64,8 +64,25 @@ struct operation_row {
 };
 
 inline operation_row operation_in(postgres_rows const& rows, int row) {
-    enum { number, space, name, key, parent, epoch, owner, mark, cancel, writes, seal, status, due,
-           slept, expires, identity, payload };
+    enum {
+        number,
+        space,
+        name,
+        key,
+        parent,
+        epoch,
+        owner,
+        mark,
+        cancel,
+        writes,
+        seal,
+        status,
+        due,
+        slept,
+        expires,
+        identity,
+        payload
+    };
     auto const column = [&](int which) { return as_unsigned(rows.integer(row, which)); };
     operation_row read;
     read.mark = rows.integer(row, mark);

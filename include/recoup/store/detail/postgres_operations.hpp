@@ -33,7 +33,8 @@ class postgres_operations {
         auto const mark = claim_mark();
         std::vector<operation_record> claimed;
         auto const done = pool_->use(
-            "claiming", unlimited, [&](postgres_connection& on, bool again, steady_time until) -> problem {
+            "claiming", unlimited,
+            [&](postgres_connection& on, bool again, steady_time until) -> problem {
                 if (again) {
                     // An earlier try may have claimed: those have its mark, and are this owner's.
                     postgres_values values;
@@ -45,7 +46,8 @@ class postgres_operations {
                 }
                 claimed.clear();
                 if (auto why = postgres_owners::bury(on, until)) return why;
-                for (auto const which : {postgres_query::claim_due, postgres_query::claim_set_back}) {
+                for (auto const which :
+                     {postgres_query::claim_due, postgres_query::claim_set_back}) {
                     auto const left = std::min(request.limit, claimed_at_once_max) - claimed.size();
                     if (left == 0) break;
                     postgres_values values;
@@ -77,7 +79,8 @@ class postgres_operations {
                 values.integer(as_signed(owner)).integer(mark);
                 auto taken = on.run(postgres_query::take, values, until);
                 if (taken.failed()) return std::move(taken.problem);
-                if (taken.rows.size() == 0) return why_not_free(on, number, epoch, again ? mark : 0, until, verdict);
+                if (taken.rows.size() == 0)
+                    return why_not_free(on, number, epoch, again ? mark : 0, until, verdict);
                 verdict.emplace(judged(operation_in(taken.rows, 0)));
                 return std::nullopt;
             });
@@ -88,26 +91,26 @@ class postgres_operations {
     result<void> request_cancel(std::uint64_t number) {
         bool noted = false;
         std::optional<failure> refused;
-        auto const done = pool_->use(
-            "asking operation " + std::to_string(number) + " to end", unlimited,
-            [&](postgres_connection& on, bool, steady_time until) -> problem {
-                postgres_values values;
-                values.integer(as_signed(number));
-                auto wished = on.run(postgres_query::request_cancel, values, until);
-                if (wished.failed()) return std::move(wished.problem);
-                noted = wished.rows.changed() == 1;
-                if (noted) return std::nullopt;
-                auto found = on.run(postgres_query::by_number, values, until);
-                if (found.failed()) return std::move(found.problem);
-                if (found.rows.size() == 0) {
-                    refused = no_operation(number);
-                } else {
-                    auto const read = operation_in(found.rows, 0);
-                    if (read.wrong == nullptr) return not_effective();
-                    refused = damaged(read);
-                }
-                return std::nullopt;
-            });
+        auto const done =
+            pool_->use("asking operation " + std::to_string(number) + " to end", unlimited,
+                       [&](postgres_connection& on, bool, steady_time until) -> problem {
+                           postgres_values values;
+                           values.integer(as_signed(number));
+                           auto wished = on.run(postgres_query::request_cancel, values, until);
+                           if (wished.failed()) return std::move(wished.problem);
+                           noted = wished.rows.changed() == 1;
+                           if (noted) return std::nullopt;
+                           auto found = on.run(postgres_query::by_number, values, until);
+                           if (found.failed()) return std::move(found.problem);
+                           if (found.rows.size() == 0) {
+                               refused = no_operation(number);
+                           } else {
+                               auto const read = operation_in(found.rows, 0);
+                               if (read.wrong == nullptr) return not_effective();
+                               refused = damaged(read);
+                           }
+                           return std::nullopt;
+                       });
         if (!done.has_value()) return done;
         if (refused) return *refused;
         return success();
@@ -148,8 +151,8 @@ class postgres_operations {
         postgres_rows rows;
         postgres_values values;
         values.text(id.space).text(id.name).text(id.key);
-        auto const done = fetch("reading operation " + display(id), postgres_query::find, values,
-                                at_most, rows);
+        auto const done =
+            fetch("reading operation " + display(id), postgres_query::find, values, at_most, rows);
         if (!done.has_value()) return done.error();
         if (rows.size() == 0) return std::optional<operation_record>{};
         auto one = judged(operation_in(rows, 0));
@@ -196,16 +199,16 @@ class postgres_operations {
             std::size_t some = 0;
             std::int64_t seen = 0;
             std::int64_t last = from;
-            auto const done = pool_->use(
-                "cleaning up", unlimited,
-                [&](postgres_connection& on, bool, steady_time until) -> problem {
-                    if (auto why = postgres_owners::bury(on, until)) return why;
-                    auto found = on.run(postgres_query::expired, page, until);
-                    if (found.failed()) return std::move(found.problem);
-                    seen = found.rows.size();
-                    if (seen != 0) last = found.rows.integer(found.rows.size() - 1, 14);
-                    return erase(on, found.rows, until, some);
-                });
+            auto const done =
+                pool_->use("cleaning up", unlimited,
+                           [&](postgres_connection& on, bool, steady_time until) -> problem {
+                               if (auto why = postgres_owners::bury(on, until)) return why;
+                               auto found = on.run(postgres_query::expired, page, until);
+                               if (found.failed()) return std::move(found.problem);
+                               seen = found.rows.size();
+                               if (seen != 0) last = found.rows.integer(found.rows.size() - 1, 14);
+                               return erase(on, found.rows, until, some);
+                           });
             if (!done.has_value()) return done.error();
             removed += some;
             if (seen < wanted || (some == 0 && last == from)) break;
@@ -264,8 +267,8 @@ class postgres_operations {
         return -static_cast<std::int64_t>(real_clock::random() >> (64 - bits)) - 1;
     }
 
-    result<void> fetch(std::string const& doing, postgres_query which, postgres_values const& values,
-                       duration at_most, postgres_rows& rows) {
+    result<void> fetch(std::string const& doing, postgres_query which,
+                       postgres_values const& values, duration at_most, postgres_rows& rows) {
         return pool_->use(doing, at_most,
                           [&](postgres_connection& on, bool, steady_time until) -> problem {
                               auto answer = on.run(which, values, until);
@@ -328,8 +331,8 @@ class postgres_operations {
     problem why_not_free(postgres_connection& on, std::uint64_t number, std::uint64_t epoch,
                          std::int64_t mark, steady_time until,
                          std::optional<result<operation_record>>& verdict) {
-        auto found = on.run(postgres_query::by_number,
-                            postgres_values{}.integer(as_signed(number)), until);
+        auto found =
+            on.run(postgres_query::by_number, postgres_values{}.integer(as_signed(number)), until);
         if (found.failed()) return std::move(found.problem);
         if (found.rows.size() == 0) {
             verdict.emplace(no_operation(number));
@@ -390,10 +393,11 @@ class postgres_operations {
             return store_failure(store_errc::newer_version,
                                  where + "has a step that cannot be read: " + read.wrong);
         damage_->note({head.record.id, head.record.number, read.index, read.wrong});
-        return store_failure(store_errc::corrupt,
-                             where + "has damaged steps: " +
-                                 (read.index < 0 ? "" : "step " + std::to_string(read.index) + ": ") +
-                                 read.wrong + "; they were left as they are");
+        return store_failure(
+            store_errc::corrupt,
+            where + "has damaged steps: " +
+                (read.index < 0 ? "" : "step " + std::to_string(read.index) + ": ") + read.wrong +
+                "; they were left as they are");
     }
 
     result<void> verify_one(operation_row const& head, postgres_verification& found) {

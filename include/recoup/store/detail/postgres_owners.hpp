@@ -27,18 +27,19 @@ class postgres_owners {
     result<std::uint64_t> enter(std::string const& who, duration lease) {
         std::int64_t number = 0;
         auto const name = shown_name(who);
-        auto const done = pool_->use(
-            "entering", unlimited,
-            [&](postgres_connection& on, bool, steady_time until) -> std::optional<postgres_problem> {
-                if (number == 0) {
-                    auto next = on.run(postgres_query::next_owner, {}, until);
-                    if (next.failed()) return std::move(next.problem);
-                    number = next.rows.integer(0, 0);
-                }
-                postgres_values values;
-                values.integer(number).text(name).integer(microseconds(lease));
-                return on.run(postgres_query::enter, values, until).problem;
-            });
+        auto const done =
+            pool_->use("entering", unlimited,
+                       [&](postgres_connection& on, bool,
+                           steady_time until) -> std::optional<postgres_problem> {
+                           if (number == 0) {
+                               auto next = on.run(postgres_query::next_owner, {}, until);
+                               if (next.failed()) return std::move(next.problem);
+                               number = next.rows.integer(0, 0);
+                           }
+                           postgres_values values;
+                           values.integer(number).text(name).integer(microseconds(lease));
+                           return on.run(postgres_query::enter, values, until).problem;
+                       });
         if (!done.has_value()) return done.error();
         std::lock_guard const lock{mutex_};
         mine_.insert(as_unsigned(number));
@@ -48,22 +49,23 @@ class postgres_owners {
     result<std::vector<std::uint64_t>> renew(std::uint64_t owner, duration lease) {
         std::vector<std::uint64_t> wishes;
         bool alive = false;
-        auto const done = pool_->use(
-            "renewing owner " + std::to_string(owner), unlimited,
-            [&](postgres_connection& on, bool, steady_time until) -> std::optional<postgres_problem> {
-                postgres_values values;
-                values.integer(as_signed(owner)).integer(microseconds(lease));
-                auto renewed = on.run(postgres_query::renew, values, until);
-                if (renewed.failed()) return std::move(renewed.problem);
-                alive = renewed.rows.changed() == 1;
-                wishes.clear();
-                if (!alive) return std::nullopt;
-                auto wished = on.run(postgres_query::wishes,
-                                     postgres_values{}.integer(as_signed(owner)), until);
-                for (int row = 0; !wished.failed() && row != wished.rows.size(); ++row)
-                    wishes.push_back(as_unsigned(wished.rows.integer(row, 0)));
-                return std::move(wished.problem);
-            });
+        auto const done =
+            pool_->use("renewing owner " + std::to_string(owner), unlimited,
+                       [&](postgres_connection& on, bool,
+                           steady_time until) -> std::optional<postgres_problem> {
+                           postgres_values values;
+                           values.integer(as_signed(owner)).integer(microseconds(lease));
+                           auto renewed = on.run(postgres_query::renew, values, until);
+                           if (renewed.failed()) return std::move(renewed.problem);
+                           alive = renewed.rows.changed() == 1;
+                           wishes.clear();
+                           if (!alive) return std::nullopt;
+                           auto wished = on.run(postgres_query::wishes,
+                                                postgres_values{}.integer(as_signed(owner)), until);
+                           for (int row = 0; !wished.failed() && row != wished.rows.size(); ++row)
+                               wishes.push_back(as_unsigned(wished.rows.integer(row, 0)));
+                           return std::move(wished.problem);
+                       });
         if (!done.has_value()) return done.error();
         if (!alive)
             return store_failure(store_errc::fenced,
@@ -78,10 +80,12 @@ class postgres_owners {
             mine_.erase(owner);
             prolonged_.erase(owner);
         }
-        return pool_->use("leaving", at_most, [&](postgres_connection& on, bool, steady_time until) {
-            return on.run(postgres_query::leave, postgres_values{}.integer(as_signed(owner)), until)
-                .problem;
-        });
+        return pool_->use(
+            "leaving", at_most, [&](postgres_connection& on, bool, steady_time until) {
+                return on
+                    .run(postgres_query::leave, postgres_values{}.integer(as_signed(owner)), until)
+                    .problem;
+            });
     }
 
     /// Those who entered here go with the store: what they had may be claimed at once.

@@ -28,7 +28,9 @@ namespace recoup::inline v1::detail {
 class postgres_pool {
   public:
     postgres_pool(postgres_target target, postgres_store_options const& options)
-        : target_{std::move(target)}, options_{&options}, sql_{options.schema},
+        : target_{std::move(target)},
+          options_{&options},
+          sql_{options.schema},
           process_{platform::process_number()} {
         for (std::size_t i = 0; i != std::max<std::size_t>(options.connections_max, 1); ++i)
             free_.push_back(std::make_unique<postgres_connection>(sql_, target_.password));
@@ -154,7 +156,8 @@ class postgres_pool {
         return true;
     }
 
-    static constexpr unsigned attempts_max = 400;  // some 40 s of waiting; `call_wait` ends it before
+    static constexpr unsigned attempts_max =
+        400;  // some 40 s of waiting; `call_wait` ends it before
 
     postgres_target target_;
     postgres_store_options const* options_;

@@ -60,8 +60,8 @@ class postgres_records {
         unsigned tries = 0;
         auto const done = pool_->use(
             "erasing record " + display(id), at_most,
-            [&](postgres_connection& on, bool, steady_time until_then)
-                -> std::optional<postgres_problem> {
+            [&](postgres_connection& on, bool,
+                steady_time until_then) -> std::optional<postgres_problem> {
                 refused.reset();
                 auto values = identity(id);
                 values.integer(static_cast<std::int64_t>(revision));
@@ -168,11 +168,11 @@ class postgres_records {
     }
 
     /// Runs a statement that changes nothing.
-    result<void> fetch(std::string const& doing, postgres_query which, postgres_values const& values,
-                       duration at_most, postgres_rows& rows) {
+    result<void> fetch(std::string const& doing, postgres_query which,
+                       postgres_values const& values, duration at_most, postgres_rows& rows) {
         return pool_->use(doing, at_most,
-                          [&](postgres_connection& on, bool, steady_time until)
-                              -> std::optional<postgres_problem> {
+                          [&](postgres_connection& on, bool,
+                              steady_time until) -> std::optional<postgres_problem> {
                               auto answer = on.run(which, values, until);
                               rows = std::move(answer.rows);
                               return std::move(answer.problem);
@@ -244,29 +244,35 @@ class postgres_records {
 
     result<std::uint64_t> insert(record const& what, duration at_most) {
         std::uint64_t revision = 0;
-        return write(what, at_most, [&](postgres_connection& on, std::int64_t mark, steady_time until) {
-            // Once for all tries: what an earlier one wrote is known by it.
-            if (revision == 0) {
-                auto next = on.run(postgres_query::next_revision, {}, until);
-                if (next.failed()) return next;
-                revision = static_cast<std::uint64_t>(next.rows.integer(0, 0)) << saves_bits;
-            }
-            auto const payload = encode_record(what, revision);
-            postgres_values values;
-            bind(values, what, revision, mark, payload);
-            return on.run(postgres_query::insert_record, values, until);
-        }, revision);
+        return write(
+            what, at_most,
+            [&](postgres_connection& on, std::int64_t mark, steady_time until) {
+                // Once for all tries: what an earlier one wrote is known by it.
+                if (revision == 0) {
+                    auto next = on.run(postgres_query::next_revision, {}, until);
+                    if (next.failed()) return next;
+                    revision = static_cast<std::uint64_t>(next.rows.integer(0, 0)) << saves_bits;
+                }
+                auto const payload = encode_record(what, revision);
+                postgres_values values;
+                bind(values, what, revision, mark, payload);
+                return on.run(postgres_query::insert_record, values, until);
+            },
+            revision);
     }
 
     result<std::uint64_t> update(record const& what, duration at_most) {
         auto const revision = what.revision + 1;
         auto const payload = encode_record(what, revision);
-        return write(what, at_most, [&](postgres_connection& on, std::int64_t mark, steady_time until) {
-            postgres_values values;
-            bind(values, what, revision, mark, payload);
-            values.integer(static_cast<std::int64_t>(what.revision));
-            return on.run(postgres_query::update_record, values, until);
-        }, revision);
+        return write(
+            what, at_most,
+            [&](postgres_connection& on, std::int64_t mark, steady_time until) {
+                postgres_values values;
+                bind(values, what, revision, mark, payload);
+                values.integer(static_cast<std::int64_t>(what.revision));
+                return on.run(postgres_query::update_record, values, until);
+            },
+            revision);
     }
 
     /// Does one conditional write, and finds out why where it changed nothing.
@@ -287,12 +293,15 @@ class postgres_records {
                 auto found = on.run(postgres_query::load_record, identity(what.id), until);
                 if (found.failed()) return std::move(found.problem);
                 // An earlier try whose answer was lost, and which was done.
-                auto const mine = again && found.rows.size() == 1 && found.rows.integer(0, 4) == mark;
+                auto const mine =
+                    again && found.rows.size() == 1 && found.rows.integer(0, 4) == mark;
                 if (mine) return std::nullopt;
                 auto const stored = read_one(found.rows, what.id);
-                auto const there = stored.has_value() && stored.value() ? stored.value()->revision : 0;
+                auto const there =
+                    stored.has_value() && stored.value() ? stored.value()->revision : 0;
                 if (stored.has_value() && there == what.revision) return ineffective(tries);
-                refused = stored.has_value() ? conflict(what.id, what.revision, there) : stored.error();
+                refused =
+                    stored.has_value() ? conflict(what.id, what.revision, there) : stored.error();
                 return std::nullopt;
             });
         if (!done.has_value()) return done.error();

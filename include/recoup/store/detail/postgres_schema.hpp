@@ -53,7 +53,8 @@ class postgres_schema {
         if (has_version) {
             auto version = on.run(pool_->sql().version(), {}, until);
             if (version.failed()) return std::move(version.problem);
-            if (version.rows.size() == 1) return judge(on, until, version.rows.integer(0, 0), found, expected, refused);
+            if (version.rows.size() == 1)
+                return judge(on, until, version.rows.integer(0, 0), found, expected, refused);
         }
         if (attempt == creations_max) {
             refused = foreign("could not be made: its version is not there after it was written");

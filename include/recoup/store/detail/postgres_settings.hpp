@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace recoup::inline v1::detail {
 
@@ -57,8 +58,8 @@ inline std::optional<postgres_problem> check_settings(postgres_connection& on,
 
 // The plans that are right for these tables at any size. Whoever has no statistics yet may plan to read a
 // table whole, and would keep that plan while the table grows. A transaction of the user's takes them back.
-inline constexpr std::array<char const*, 4> planner_settings{
-    "enable_seqscan", "enable_hashjoin", "enable_mergejoin", "plan_cache_mode"};
+inline constexpr std::array<char const*, 4> planner_settings{"enable_seqscan", "enable_hashjoin",
+                                                             "enable_mergejoin", "plan_cache_mode"};
 
 /// Makes a new connection fit for use.
 inline std::optional<postgres_problem> prepare_session(postgres_connection& on,
@@ -66,6 +67,7 @@ inline std::optional<postgres_problem> prepare_session(postgres_connection& on,
                                                        steady_time until) {
     if (auto why = check_settings(on, options, until)) return why;
     auto const most = std::chrono::ceil<std::chrono::milliseconds>(options.call_wait).count();
+    auto knows_planner = true;
     std::array<std::string, 7> const wishes{
         // What was read just now stays, whatever is set for the server meanwhile.
         "SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false)",
@@ -76,11 +78,14 @@ inline std::optional<postgres_problem> prepare_session(postgres_connection& on,
         std::string{"SET "} + planner_settings[1] + " = off",
         std::string{"SET "} + planner_settings[2] + " = off",
         std::string{"SET "} + planner_settings[3] + " = force_generic_plan"};
-    for (auto const& one : wishes) {
-        auto done = on.run(one, {}, until);
+    for (std::size_t i = 0; i != wishes.size(); ++i) {
+        auto done = on.run(wishes[i], {}, until);
+        if (!done.failed()) continue;
         // A server of another make may not know it: what matters was read above.
-        if (done.failed() && done.problem->lost) return std::move(done.problem);
+        if (done.problem->lost) return std::move(done.problem);
+        if (i >= 3) knows_planner = false;
     }
+    on.set_knows_planner_settings(knows_planner);
     return std::nullopt;
 }
 

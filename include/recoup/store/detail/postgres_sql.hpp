@@ -118,45 +118,46 @@ class postgres_sql {
     /// What makes the schema; each can be run again.
     [[nodiscard]] std::vector<std::string> creation() const {
         std::vector<std::string> all;
-        for (auto const* text : {
-                 "CREATE SCHEMA IF NOT EXISTS {s}",
-                 "CREATE TABLE IF NOT EXISTS {s}.store (one bigint PRIMARY KEY CHECK (one = 1), "
-                 "version bigint NOT NULL)",
-                 "CREATE SEQUENCE IF NOT EXISTS {s}.numbers",
-                 "CREATE SEQUENCE IF NOT EXISTS {s}.owner_numbers",
-                 "CREATE SEQUENCE IF NOT EXISTS {s}.revisions",
-                 "CREATE TABLE IF NOT EXISTS {s}.records (space text COLLATE \"C\" NOT NULL, "
-                 "name text COLLATE \"C\" NOT NULL, key text COLLATE \"C\" NOT NULL, "
-                 "revision bigint NOT NULL, mark bigint NOT NULL, status bigint NOT NULL, "
-                 "updated bigint NOT NULL, expires bigint NOT NULL, payload bytea NOT NULL, "
-                 "PRIMARY KEY (space, name, key))",
-                 "CREATE INDEX IF NOT EXISTS records_expiring ON {s}.records (expires) "
-                 "WHERE status <> 1",
-                 "CREATE TABLE IF NOT EXISTS {s}.owners (number bigint PRIMARY KEY, "
-                 "who text NOT NULL, lease bigint NOT NULL, expires bigint NOT NULL)",
-                 // Room in each page for the next version of its rows, which then need no new index entry.
-                 "CREATE TABLE IF NOT EXISTS {s}.operations (number bigint PRIMARY KEY, "
-                 "space text COLLATE \"C\" NOT NULL, name text COLLATE \"C\" NOT NULL, "
-                 "key text COLLATE \"C\" NOT NULL, parent bigint NOT NULL, epoch bigint NOT NULL, "
-                 "owner bigint NOT NULL, mark bigint NOT NULL, cancel bigint NOT NULL, "
-                 "writes bigint NOT NULL, seal bigint NOT NULL, status bigint NOT NULL, "
-                 "due bigint NOT NULL, slept bigint NOT NULL, expires bigint NOT NULL, "
-                 "identity bytea NOT NULL, payload bytea NOT NULL, UNIQUE (space, name, key)) "
-                 "WITH (fillfactor = 60)",
-                 "CREATE INDEX IF NOT EXISTS operations_due ON {s}.operations (space, due, number) "
-                 "WHERE status < 3",
-                 "CREATE INDEX IF NOT EXISTS operations_slept ON {s}.operations (space, slept) "
-                 "WHERE status < 3",
-                 "CREATE INDEX IF NOT EXISTS operations_expiring ON {s}.operations (expires) "
-                 "WHERE status > 2 AND status < 6",
-                 "CREATE INDEX IF NOT EXISTS operations_children ON {s}.operations "
-                 "(parent, number) WHERE parent <> 0",
-                 "CREATE INDEX IF NOT EXISTS operations_wishes ON {s}.operations (owner) "
-                 "WHERE cancel = 1",
-                 "CREATE TABLE IF NOT EXISTS {s}.steps (operation bigint NOT NULL, "
-                 "idx bigint NOT NULL, writes bigint NOT NULL, payload bytea NOT NULL, "
-                 "PRIMARY KEY (operation, idx))",
-             })
+        for (
+            auto const* text : {
+                "CREATE SCHEMA IF NOT EXISTS {s}",
+                "CREATE TABLE IF NOT EXISTS {s}.store (one bigint PRIMARY KEY CHECK (one = 1), "
+                "version bigint NOT NULL)",
+                "CREATE SEQUENCE IF NOT EXISTS {s}.numbers",
+                "CREATE SEQUENCE IF NOT EXISTS {s}.owner_numbers",
+                "CREATE SEQUENCE IF NOT EXISTS {s}.revisions",
+                "CREATE TABLE IF NOT EXISTS {s}.records (space text COLLATE \"C\" NOT NULL, "
+                "name text COLLATE \"C\" NOT NULL, key text COLLATE \"C\" NOT NULL, "
+                "revision bigint NOT NULL, mark bigint NOT NULL, status bigint NOT NULL, "
+                "updated bigint NOT NULL, expires bigint NOT NULL, payload bytea NOT NULL, "
+                "PRIMARY KEY (space, name, key))",
+                "CREATE INDEX IF NOT EXISTS records_expiring ON {s}.records (expires) "
+                "WHERE status <> 1",
+                "CREATE TABLE IF NOT EXISTS {s}.owners (number bigint PRIMARY KEY, "
+                "who text NOT NULL, lease bigint NOT NULL, expires bigint NOT NULL)",
+                // Room in each page for the next version of its rows, which then need no new index entry.
+                "CREATE TABLE IF NOT EXISTS {s}.operations (number bigint PRIMARY KEY, "
+                "space text COLLATE \"C\" NOT NULL, name text COLLATE \"C\" NOT NULL, "
+                "key text COLLATE \"C\" NOT NULL, parent bigint NOT NULL, epoch bigint NOT NULL, "
+                "owner bigint NOT NULL, mark bigint NOT NULL, cancel bigint NOT NULL, "
+                "writes bigint NOT NULL, seal bigint NOT NULL, status bigint NOT NULL, "
+                "due bigint NOT NULL, slept bigint NOT NULL, expires bigint NOT NULL, "
+                "identity bytea NOT NULL, payload bytea NOT NULL, UNIQUE (space, name, key)) "
+                "WITH (fillfactor = 60)",
+                "CREATE INDEX IF NOT EXISTS operations_due ON {s}.operations (space, due, number) "
+                "WHERE status < 3",
+                "CREATE INDEX IF NOT EXISTS operations_slept ON {s}.operations (space, slept) "
+                "WHERE status < 3",
+                "CREATE INDEX IF NOT EXISTS operations_expiring ON {s}.operations (expires) "
+                "WHERE status > 2 AND status < 6",
+                "CREATE INDEX IF NOT EXISTS operations_children ON {s}.operations "
+                "(parent, number) WHERE parent <> 0",
+                "CREATE INDEX IF NOT EXISTS operations_wishes ON {s}.operations (owner) "
+                "WHERE cancel = 1",
+                "CREATE TABLE IF NOT EXISTS {s}.steps (operation bigint NOT NULL, "
+                "idx bigint NOT NULL, writes bigint NOT NULL, payload bytea NOT NULL, "
+                "PRIMARY KEY (operation, idx))",
+            })
             all.push_back(filled(text));
         all.push_back(filled("INSERT INTO {s}.store (one, version) VALUES (1, ") +
                       std::to_string(postgres_schema_version) + ") ON CONFLICT (one) DO NOTHING");

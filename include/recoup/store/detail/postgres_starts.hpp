@@ -36,8 +36,8 @@ class postgres_starts {
     void commit(std::span<postgres_start* const> all) {
         auto const done = run(all);
         if (done.has_value()) return;
-        auto const alone = all.size() == 1 ||
-                           done.error().code() == make_error_code(store_errc::unavailable);
+        auto const alone =
+            all.size() == 1 || done.error().code() == make_error_code(store_errc::unavailable);
         for (auto* one : all) {
             if (one->verdict) continue;
             auto const last = alone ? done : run({&one, 1});
@@ -85,7 +85,8 @@ class postgres_starts {
                            postgres_values{}.integer(std::int64_t{none}), until);
         if (next.failed()) return std::move(next.problem);
         std::vector<std::int64_t> numbers;
-        for (int row = 0; row != next.rows.size(); ++row) numbers.push_back(next.rows.integer(row, 0));
+        for (int row = 0; row != next.rows.size(); ++row)
+            numbers.push_back(next.rows.integer(row, 0));
         std::sort(numbers.rbegin(), numbers.rend());
         for (auto* one : round) {
             if (one->number != 0) continue;

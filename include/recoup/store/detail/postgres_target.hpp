@@ -35,7 +35,7 @@ inline result<postgres_target> read_conninfo(std::string const& conninfo,
                        "the connection string cannot be read; expected words such as host=… "
                        "dbname=…, or postgresql://…"};
     std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> const fallback{PQconndefaults(),
-                                                                               &PQconninfoFree};
+                                                                                &PQconninfoFree};
     if (fallback == nullptr) throw std::bad_alloc{};
     auto const in = [](PQconninfoOption const* all, std::string_view name) -> std::string {
         for (auto const* one = all; one->keyword != nullptr; ++one)

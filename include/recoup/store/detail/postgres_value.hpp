@@ -98,7 +98,9 @@ class postgres_values {
         return own(std::move(value).take(), type);
     }
     /// Pre: it is finished, and lives until the statement has been sent.
-    postgres_values& array(postgres_array const& value) { return view(value.bytes(), value.type()); }
+    postgres_values& array(postgres_array const& value) {
+        return view(value.bytes(), value.type());
+    }
     postgres_values& null(Oid type) {
         all_.push_back({{}, {}, type, 1, false, true});
         return *this;

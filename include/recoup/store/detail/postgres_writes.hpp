@@ -52,8 +52,8 @@ class postgres_writes {
         if (done.has_value()) return;
         // What one of them holds may have spoilt it for all: each alone then. Where the server cannot be
         // reached that would only take all the longer.
-        auto const alone = all.size() == 1 ||
-                           done.error().code() == make_error_code(store_errc::unavailable);
+        auto const alone =
+            all.size() == 1 || done.error().code() == make_error_code(store_errc::unavailable);
         for (auto* one : all) {
             if (one->verdict) continue;
             auto const last = alone ? done : run({&one, 1});
@@ -86,7 +86,8 @@ class postgres_writes {
                                              "to this write was lost; whether it was done is not "
                                              "known"));
         else if (++one.tries == tries_max)
-            return postgres_problem{"", "it changed no row; expected 1", false, store_errc::corrupt};
+            return postgres_problem{"", "it changed no row; expected 1", false,
+                                    store_errc::corrupt};
         else if (read.mark >= one.mark)
             one.mark = raise_mark(read.mark);
         return std::nullopt;
@@ -97,7 +98,8 @@ class postgres_writes {
 
     std::int64_t raise_mark(std::int64_t above) noexcept {
         auto last = mark_.load(std::memory_order_relaxed);
-        while (last < above && !mark_.compare_exchange_weak(last, above, std::memory_order_relaxed)) {}
+        while (last < above &&
+               !mark_.compare_exchange_weak(last, above, std::memory_order_relaxed)) {}
         return next_mark();
     }
 
@@ -105,7 +107,8 @@ class postgres_writes {
         return pool_->use("writing " + std::to_string(all.size()) + " operations", unlimited,
                           [&](postgres_connection& on, bool again, steady_time until) -> problem {
                               // Each round has a verdict for one of them at least, or counts a try.
-                              for (auto round = next_round(all); !round.empty(); round = next_round(all))
+                              for (auto round = next_round(all); !round.empty();
+                                   round = next_round(all))
                                   if (auto why = run_round(on, round, again, until)) return why;
                               return std::nullopt;
                           });
@@ -189,13 +192,14 @@ class postgres_writes {
         return counts;
     }
 
-    problem run_round(postgres_connection& on, std::vector<postgres_write*> const& round, bool again,
-                      steady_time until) {
+    problem run_round(postgres_connection& on, std::vector<postgres_write*> const& round,
+                      bool again, steady_time until) {
         bound to;
         auto const counts = bind(to, round);
         postgres_rows fence;
         std::int64_t put = 0;
-        auto why = to.any_drop ? send_parts(on, to, fence, put, until) : send(on, to, fence, put, until);
+        auto why =
+            to.any_drop ? send_parts(on, to, fence, put, until) : send(on, to, fence, put, until);
         if (why) return why;
         std::int64_t expected = 0;
         std::set<std::uint64_t> owners;
@@ -216,10 +220,10 @@ class postgres_writes {
         }
         if (put != expected)
             for (auto* one : written)
-                one->verdict.emplace(store_failure(
-                    store_errc::corrupt, "writing to " + pool_->shown() + " put " +
-                                             std::to_string(put) + " steps; expected " +
-                                             std::to_string(expected)));
+                one->verdict.emplace(store_failure(store_errc::corrupt,
+                                                   "writing to " + pool_->shown() + " put " +
+                                                       std::to_string(put) + " steps; expected " +
+                                                       std::to_string(expected)));
         owners_->wrote(on, owners, until);
         return refused.empty() ? std::nullopt : judge_all(on, refused, again, until);
     }
@@ -228,7 +232,8 @@ class postgres_writes {
                       bool again, steady_time until) {
         postgres_array numbers{pg_bigint};
         for (auto const* one : refused) numbers.add(as_signed(one->what->number));
-        auto found = on.run(postgres_query::states, postgres_values{}.array(std::move(numbers)), until);
+        auto found =
+            on.run(postgres_query::states, postgres_values{}.array(std::move(numbers)), until);
         if (found.failed()) return std::move(found.problem);
         for (auto* one : refused)
             if (auto why = judge(*one, found.rows, again)) {
@@ -238,9 +243,9 @@ class postgres_writes {
     }
 
     static void bind_fence(postgres_values& values, bound& from) {
-        for (auto* one : {&from.number, &from.epoch, &from.mark, &from.writes, &from.drops,
-                          &from.releases, &from.cancel, &from.status, &from.due, &from.slept,
-                          &from.expires, &from.payload})
+        for (auto* one :
+             {&from.number, &from.epoch, &from.mark, &from.writes, &from.drops, &from.releases,
+              &from.cancel, &from.status, &from.due, &from.slept, &from.expires, &from.payload})
             values.array(std::move(*one));
     }
 
@@ -257,8 +262,8 @@ class postgres_writes {
     }
 
     /// Where steps are dropped they must be gone before others come, and that takes statements of their own.
-    problem send_parts(postgres_connection& on, bound& from, postgres_rows& fence, std::int64_t& put,
-                       steady_time until) {
+    problem send_parts(postgres_connection& on, bound& from, postgres_rows& fence,
+                       std::int64_t& put, steady_time until) {
         auto const number = postgres_array{from.number}.finish();
         auto const mark = postgres_array{from.mark}.finish();
         postgres_values first;
