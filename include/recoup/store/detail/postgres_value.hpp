@@ -132,7 +132,7 @@ class postgres_values {
     }
 
   private:
-    struct value {
+    struct one_value {
         std::string own;
         std::string_view view;
         Oid type;
@@ -148,7 +148,7 @@ class postgres_values {
         all_.push_back({{}, bytes, type, 1, false, false});
         return *this;
     }
-    std::vector<value> all_;
+    std::vector<one_value> all_;
 };
 
 /// What a statement gave, in binary form.
