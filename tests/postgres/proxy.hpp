@@ -4,6 +4,7 @@
 // Between a store and its server: loses an answer that the server has given.
 
 #include <atomic>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <thread>

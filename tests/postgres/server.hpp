@@ -39,6 +39,8 @@ class postgres_server {
     [[nodiscard]] std::string conninfo_of(std::string const& user,
                                           std::string const& password) const;
 
+    [[nodiscard]] int port() const noexcept { return port_; }
+
     /// Ends all its processes at once, as a crash does, and waits until they are gone.
     void crash();
     /// Starts it again, and waits until it answers.

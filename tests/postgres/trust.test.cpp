@@ -72,10 +72,13 @@ TEST_CASE("a schema that is not as it was made is refused, and left as it is") {
         CHECK_THAT(refusal(options).message(), ContainsSubstring("records.payload bytea"));
     }
     SECTION("a trigger loses what is written") {
-        client.run("CREATE FUNCTION " + s + ".lose() RETURNS trigger LANGUAGE plpgsql AS "
+        client.run("CREATE FUNCTION " + s +
+                   ".lose() RETURNS trigger LANGUAGE plpgsql AS "
                    "'BEGIN RETURN NULL; END'");
-        client.run("CREATE TRIGGER loser BEFORE INSERT ON " + s + ".steps FOR EACH ROW EXECUTE "
-                   "FUNCTION " + s + ".lose()");
+        client.run("CREATE TRIGGER loser BEFORE INSERT ON " + s +
+                   ".steps FOR EACH ROW EXECUTE "
+                   "FUNCTION " +
+                   s + ".lose()");
         CHECK_THAT(refusal(options).message(), ContainsSubstring("trigger, loser"));
     }
     SECTION("nothing says of which version it is") {
@@ -92,10 +95,13 @@ TEST_CASE("a trigger that comes while a store is open does not lose a step in si
     auto const owner = value_of(store->enter("tests", 1h));
     auto const begun = value_of(store->start(operation("a"), owner)).record;
     plain_client client;
-    client.run("CREATE FUNCTION " + s + ".lose() RETURNS trigger LANGUAGE plpgsql AS "
+    client.run("CREATE FUNCTION " + s +
+               ".lose() RETURNS trigger LANGUAGE plpgsql AS "
                "'BEGIN RETURN NULL; END'");
-    client.run("CREATE TRIGGER loser BEFORE INSERT ON " + s + ".steps FOR EACH ROW EXECUTE "
-               "FUNCTION " + s + ".lose()");
+    client.run("CREATE TRIGGER loser BEFORE INSERT ON " + s +
+               ".steps FOR EACH ROW EXECUTE "
+               "FUNCTION " +
+               s + ".lose()");
     std::vector const steps{step(0, "lost")};
     CHECK(error_of(store->write(writing(begun, steps))).code() == store_errc::corrupt);
     CHECK(error_of(store->steps(begun.number)).code() == store_errc::corrupt);
@@ -138,19 +144,21 @@ TEST_CASE("what was read of synchronous_commit stays, whatever is set meanwhile"
     client.run("CREATE ROLE hasty LOGIN SUPERUSER PASSWORD 'quick'");
     auto const options = fresh_options();
     auto& server = postgres_server::get();
-    auto const store = value_of(
-        postgres_store::open(server.conninfo_of("hasty", "quick"), options));
+    auto const store =
+        value_of(postgres_store::open(server.conninfo_of("hasty", "quick"), options));
     client.run("ALTER SYSTEM SET synchronous_commit = off");
     client.run("SELECT pg_reload_conf()");
     auto const owner = value_of(store->enter("tests", 1h));
     auto const begun = value_of(store->start(operation("a"), owner)).record;
     std::string seen;
-    value_of(store->transact(begun.number, begun.epoch, [&](recoup::postgres_transaction& in) -> recoup::result<recoup::step_record> {
-        auto const took = in.query("SHOW synchronous_commit",
-                                   [&](auto const& row) { seen = row.text(0); });
-        if (!took.has_value()) return took.error();
-        return step(0);
-    }));
+    value_of(store->transact(
+        begun.number, begun.epoch,
+        [&](recoup::postgres_transaction& in) -> recoup::result<recoup::step_record> {
+            auto const took =
+                in.query("SHOW synchronous_commit", [&](auto const& row) { seen = row.text(0); });
+            if (!took.has_value()) return took.error();
+            return step(0);
+        }));
     client.run("ALTER SYSTEM RESET synchronous_commit");
     client.run("SELECT pg_reload_conf()");
     CHECK(seen == "on");
@@ -244,13 +252,12 @@ TEST_CASE("a damaged record is told from none, and the others go on") {
         "UPDATE TABLE.records SET payload = substring(payload from 1 for 60)",
         "UPDATE TABLE.records SET status = 3", "UPDATE TABLE.records SET expires = 1",
         "UPDATE TABLE.records SET revision = revision + 1",
-        "UPDATE TABLE.records SET key = 'renamed'",
-        "UPDATE TABLE.records SET payload = ''");
+        "UPDATE TABLE.records SET key = 'renamed'", "UPDATE TABLE.records SET payload = ''");
     all.hurt(damage, "key = 'damaged'");
-    auto const id = record_of(std::string_view{damage}.find("renamed") == std::string_view::npos
-                                  ? "damaged"
-                                  : "renamed")
-                        .id;
+    auto const id =
+        record_of(std::string_view{damage}.find("renamed") == std::string_view::npos ? "damaged"
+                                                                                     : "renamed")
+            .id;
     auto const why = error_of(all.store->load(id));
     CHECK(why.code() == store_errc::corrupt);
     CHECK(value_of(all.store->load(record_of("whole").id)).has_value());
@@ -272,18 +279,18 @@ TEST_CASE("a damaged operation is told from none, and the others go on") {
         "UPDATE TABLE.operations SET payload = set_byte(payload, 70, get_byte(payload, 70) # 1)",
         "UPDATE TABLE.operations SET identity = set_byte(identity, 9, get_byte(identity, 9) # 1)",
         "UPDATE TABLE.operations SET status = 1", "UPDATE TABLE.operations SET due = due + 1",
-        "UPDATE TABLE.operations SET slept = slept - 1",
-        "UPDATE TABLE.operations SET expires = 1", "UPDATE TABLE.operations SET epoch = epoch + 1",
-        "UPDATE TABLE.operations SET owner = 0", "UPDATE TABLE.operations SET cancel = 1",
-        "UPDATE TABLE.operations SET writes = 0", "UPDATE TABLE.operations SET mark = mark + 1",
-        "UPDATE TABLE.operations SET parent = 3",
+        "UPDATE TABLE.operations SET slept = slept - 1", "UPDATE TABLE.operations SET expires = 1",
+        "UPDATE TABLE.operations SET epoch = epoch + 1", "UPDATE TABLE.operations SET owner = 0",
+        "UPDATE TABLE.operations SET cancel = 1", "UPDATE TABLE.operations SET writes = 0",
+        "UPDATE TABLE.operations SET mark = mark + 1", "UPDATE TABLE.operations SET parent = 3",
         "UPDATE TABLE.operations o SET payload = (SELECT payload FROM TABLE.operations p "
         "WHERE p.key = 'whole')");
     auto sql = std::string{damage};
     for (auto at = sql.find("TABLE.", sql.find("TABLE.") + 1); at != std::string::npos;
          at = sql.find("TABLE."))
         sql.replace(at, 6, all.options.schema + ".");
-    if (sql.find("TABLE.") == std::string::npos) sql.replace(sql.find(all.options.schema), all.options.schema.size() + 1, "TABLE.");
+    if (sql.find("TABLE.") == std::string::npos)
+        sql.replace(sql.find(all.options.schema), all.options.schema.size() + 1, "TABLE.");
     all.hurt(sql, all.here());
     CHECK(error_of(all.store->find(all.damaged.id)).code() == store_errc::corrupt);
     CHECK(error_of(all.store->steps(all.damaged.number)).code() == store_errc::corrupt);
