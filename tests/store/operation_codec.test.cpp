@@ -264,7 +264,7 @@ TEST_CASE("a step of another operation is refused, and each is refused as the ot
     }
 }
 
-TEST_CASE("bytes that nobody encoded are refused, or are the one encoding of what they give") {
+TEST_CASE("bytes that nobody encoded give no operation and no step but the one they encode") {
     generator random{9};
     auto const changed = [&](std::string bytes) {
         for (auto changes = below(random, 4); changes != 0; --changes)
@@ -296,7 +296,7 @@ TEST_CASE("an operation or a step of a format that is not known is told from a d
     CHECK(decode_step(1, sealed(step)).newer);
 }
 
-TEST_CASE("a length that claims more than there is costs no memory and is refused") {
+TEST_CASE("a length in an operation or a step that claims more than there is costs no memory") {
     operation_record what;
     what.note = "abc";
     auto bytes = encode_operation(what);

@@ -122,7 +122,7 @@ class defined_operation {
         auto call = make_call(key, std::forward<Args>(args)...);
         if (!call.has_value()) return std::move(call).assume_error();
         auto const options = step_options{.name = "recoup:run " + name(), .id = std::string{key}};
-        auto frame = detail::step_frame<value_type>{parent, options};
+        auto frame = detail::step_frame<value_type>{parent, options, true};
         return frame.run([&] { return call.assume_value().fingerprint; },
                          [&]() -> result<value_type> {
                              auto got =

@@ -41,7 +41,9 @@ inline constinit real_clock durable_machine_clock{};
 /// goes on without it.
 ///
 /// It is the owner of what it runs. Destroying it asks what still runs to end, waits
-/// `operations_options::drain` at most, and tells observers of what is left (`operation_left`).
+/// `operations_options::drain` at most, and tells observers of what is left (`operation_left`). For a call
+/// of the store that does not return it waits as long again: a store whose calls may hang is given as a
+/// shared pointer, which such a call keeps alive.
 /// Thread safety: all members may be called concurrently, but `define` only before what it defines is run.
 class operations {
   public:
@@ -69,7 +71,7 @@ class operations {
     operations& operator=(operations const&) = delete;
     ~operations() {
         core_->shutdown(core_->options().drain);
-        core_->close();
+        core_->close(core_->options().drain);
     }
 
     /// Names a body, which records are continued by: `R body(recoup::operation&, Args…)`.

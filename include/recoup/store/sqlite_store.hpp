@@ -2,9 +2,11 @@
 #pragma once
 
 #include <recoup/core/clock.hpp>
+#include <recoup/store/detail/request_box.hpp>
 #include <recoup/store/detail/sqlite_engine.hpp>
 #include <recoup/store/detail/sqlite_maintenance.hpp>
 #include <recoup/store/durable_store.hpp>
+#include <recoup/store/operation_request.hpp>
 #include <recoup/store/sqlite_options.hpp>
 #include <recoup/store/sqlite_transaction.hpp>
 
@@ -61,7 +63,10 @@ class sqlite_store : private detail::sqlite_engine {
     sqlite_store& operator=(sqlite_store const&) = delete;
     ~sqlite_store() {
         // A child's copy of the connection is not its own to close: that could touch the parent's file.
-        if (file_->guard.in_another_process()) static_cast<void>(file_.release());
+        if (file_->guard.in_another_process())
+            static_cast<void>(file_.release());
+        else
+            inbox_.close();
     }
 
     [[nodiscard]] result<std::optional<record>> load(operation_ref id,
@@ -338,6 +343,16 @@ class sqlite_store : private detail::sqlite_engine {
         });
     }
 
+    /// What others want of the operations here, and left beside the file because it has one writer, this
+    /// one: to be applied with `apply_request`. A request is given once, and once more after a crash.
+    [[nodiscard]] result<std::vector<operation_request>> requests() {
+        if (options_.read_only || file_->guard.in_another_process())
+            return detail::store_failure(
+                options_.read_only ? store_errc::read_only : store_errc::forked,
+                file_->guard.path() + " has another owner to ask");
+        return inbox_.take(file_->guard.path());
+    }
+
     [[nodiscard]] result<void> remove(std::uint64_t number, std::uint64_t epoch) {
         return change<void>(unlimited, [&](detail::sqlite_change& change) {
             return file_->operations.remove(number, epoch, change);
@@ -394,6 +409,7 @@ class sqlite_store : private detail::sqlite_engine {
     static constexpr std::size_t scanned_at_once = 256;
     static constexpr std::size_t cleaned_at_once = 256;
     static constexpr std::size_t operations_scanned_at_once = 1000;
+    detail::request_inbox inbox_;
 };
 
 static_assert(durable_store<sqlite_store>);

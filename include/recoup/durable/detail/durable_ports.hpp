@@ -5,6 +5,8 @@
 #include <recoup/core/event.hpp>
 #include <recoup/durable/detail/durable_backend.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
@@ -15,6 +17,11 @@
 #include <vector>
 
 namespace recoup::inline v1::detail {
+
+/// What a wait on the machine's clock is given: to `unlimited` no moment can be added.
+inline duration real_wait(duration wanted) noexcept {
+    return std::clamp<duration>(wanted, duration{}, std::chrono::hours{24 * 365});
+}
 
 /// What durable operations touch of the world outside: the store, the clock and the observers.
 ///
@@ -38,11 +45,13 @@ class durable_ports {
 
     [[nodiscard]] any_clock& clock() noexcept { return *clock_; }
 
-    /// Returns when nobody uses the store any more, nor ever will.
-    void close() {
+    /// Lets nobody use the store any more, and waits for those who do.
+    ///
+    /// Returns: false where one still does after `at_most`.
+    bool close(duration at_most) {
         std::unique_lock lock{mutex_};
         closed_ = true;
-        left_.wait(lock, [&] { return inside_ == 0; });
+        return left_.wait_for(lock, real_wait(at_most), [&] { return inside_ == 0; });
     }
 
     void emit(event const& what) const noexcept {

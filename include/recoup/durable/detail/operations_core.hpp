@@ -317,7 +317,8 @@ class operations_core final : public child_runner,
 
     // ---- the end
 
-    shutdown_report shutdown(duration at_most) {
+    shutdown_report shutdown(duration wanted) {
+        auto const at_most = real_wait(wanted);
         auto report = shutdown_report{};
         closing_ = true;
         stop_.request_stop();
@@ -338,7 +339,8 @@ class operations_core final : public child_runner,
         return report;
     }
 
-    void close() { ports_->close(); }
+    /// Returns: false where a call of the store has not come back in time.
+    bool close(duration at_most) { return ports_->close(at_most); }
 
     /// Starts the thread that keeps house, once there is an owner.
     void owner_entered() {
@@ -351,7 +353,9 @@ class operations_core final : public child_runner,
                 auto const core = self.lock();
                 if (!core) return;
                 auto& clock = core->ports_->clock();
-                auto const rest = std::max<duration>(core->options_.lease / 3, duration{1});
+                // Somebody may be waiting for a request to be taken: that is looked for as often as work.
+                auto const rest = std::max<duration>(
+                    std::min(core->options_.lease / 3, core->options_.poll), duration{1});
                 if (!clock.wait_until(saturating_add(clock.now(), rest), stop)) return;
                 core->keep_house(true);
             }

@@ -106,7 +106,9 @@ class step_frame {
     using value = Value;
     using outcome = result<value>;
 
-    step_frame(operation_run& run, step_options const& options) : run_{run}, options_{options} {
+    /// `own`: the step is the library's, and so is its name.
+    step_frame(operation_run& run, step_options const& options, bool own = false)
+        : run_{run}, options_{options}, own_{own} {
         require_result<value>();
     }
     step_frame(step_frame const&) = delete;
@@ -211,6 +213,11 @@ class step_frame {
                 category::invalid_input, errc::key_invalid,
                 "the name and id of a step are at most 512 bytes of printable UTF-8, and "
                 "the name is not empty"};
+        if (!own_ && options_.name.starts_with(reserved_step_prefix))
+            return failure{category::invalid_input, errc::key_invalid,
+                           "the name of step " + shown() +
+                               " begins with \"recoup:\", as the "
+                               "library's own do"};
         if (options_.in_doubt == recoup::in_doubt::probe && !options_.probe)
             return failure{category::configuration,
                            "step " + shown() + " is to be probed when in doubt, and has no probe"};
@@ -279,6 +286,7 @@ class step_frame {
 
     operation_run& run_;
     step_options const& options_;
+    bool const own_;
     std::uint64_t fingerprint_ = 0;
     step_record row_{};
     bool known_ = false;  ///< an earlier run has recorded something of it

@@ -134,9 +134,12 @@ class file_guard {
                         : platform::try_lock(owner_.get(), error))) {
             if (error) return system_failure("locking " + shown(lock_name), error);
             auto const left = until - real_clock::now();
-            if (left <= duration::zero())
-                return store_failure(store_errc::locked,
-                                     shown(name_) + " is in use by " + who_owns());
+            if (left <= duration::zero()) {
+                auto refused =
+                    store_failure(store_errc::locked, shown(name_) + " is in use by " + who_owns());
+                owner_.close();  // else `unlock` would take the owner's name out of the file
+                return refused;
+            }
             platform::pause(std::min(left, lock_poll));
         }
         shares_ = shared;
@@ -173,6 +176,17 @@ class file_guard {
         return facts.exists;
     }
 
+    /// The facts of a file that belongs to this one, of that name in the same folder; a failure where it
+    /// is there and is not safe to use.
+    [[nodiscard]] result<platform::file_facts> check_beside(std::string const& name) const {
+        std::error_code error;
+        auto const facts = platform::facts_at(folder_.get(), name, error);
+        if (error) return system_failure(shown(name), error);
+        if (facts.exists)
+            if (auto const safe = check(facts, name); !safe.has_value()) return safe.error();
+        return facts;
+    }
+
     /// Makes the file, empty, for its owner only; it must not be there.
     result<void> create() const {
         std::error_code error;
@@ -196,6 +210,8 @@ class file_guard {
     }
     [[nodiscard]] std::string path() const { return shown(name_); }
     [[nodiscard]] std::string const& name() const noexcept { return name_; }
+    [[nodiscard]] std::string path_of(std::string const& name) const { return shown(name); }
+    [[nodiscard]] int folder() const noexcept { return folder_.get(); }
     [[nodiscard]] bool forked() const noexcept { return owner_.forked(); }
     [[nodiscard]] bool in_another_process() const noexcept { return owner_.in_another_process(); }
 

@@ -48,7 +48,9 @@ class postgres_pool {
 
     /// When a call that may wait for `at_most` gives up.
     [[nodiscard]] steady_time until(duration at_most) const noexcept {
-        return saturating_add(real_clock::now(), std::min(at_most, options_->call_wait));
+        // A day is as good as for ever, and no clock of the system's overflows.
+        constexpr duration longest = std::chrono::hours{24};
+        return saturating_add(real_clock::now(), std::min({at_most, options_->call_wait, longest}));
     }
 
     /// Does `work(postgres_connection&, bool again, steady_time until)`, which says what went wrong, until
@@ -149,7 +151,7 @@ class postgres_pool {
 
     /// Longer each time, and by chance, so that those who met do not meet again; false where that is late.
     static bool wait_before(unsigned attempt, steady_time until) {
-        auto const most = std::min<std::uint64_t>(std::uint64_t{2'000'000} << attempt, 200'000'000);
+        auto const most = std::uint64_t{2'000'000} << std::min(attempt, 7U);
         auto const wait = duration{static_cast<duration::rep>(real_clock::random() % most)};
         if (saturating_add(real_clock::now(), wait) >= until) return false;
         platform::pause(wait);

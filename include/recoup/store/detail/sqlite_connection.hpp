@@ -99,7 +99,11 @@ class sqlite_connection {
         if (code == SQLITE_OK) code = question.step();
         if (code == SQLITE_DONE) return std::optional<std::string>{};
         if (code != SQLITE_ROW) return fail(code, "\"" + sql + "\" on " + path_, false);
-        return std::optional<std::string>{std::string{question.text(0)}};
+        auto answer = std::optional<std::string>{std::string{question.text(0)}};
+        // What a pragma changes is committed at its end: where that fails, it fails only there.
+        while (code == SQLITE_ROW) code = question.step();
+        if (code != SQLITE_DONE) return fail(code, "\"" + sql + "\" on " + path_, true);
+        return answer;
     }
 
     result<std::int64_t> ask_number(std::string const& sql) {

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <recoup/store/detail/file_guard.hpp>
+#include <recoup/store/detail/request_box.hpp>
 #include <recoup/store/detail/sqlite_connection.hpp>
 #include <recoup/store/detail/sqlite_ledger.hpp>
 #include <recoup/store/detail/sqlite_operations.hpp>
 #include <recoup/store/detail/sqlite_records.hpp>
 #include <recoup/store/detail/sqlite_schema.hpp>
 #include <recoup/store/detail/sqlite_settings.hpp>
+#include <recoup/store/detail/sqlite_tidy.hpp>
 
 #include <cstdint>
 #include <string>
@@ -22,6 +24,7 @@ class sqlite_file {
   public:
     // In the order of their making: the connection is closed before the lock is given back.
     file_guard guard;
+    sqlite_tidy tidy;
     sqlite_connection connection;
     sqlite_ledger ledger{connection};
     sqlite_records records{connection, ledger};
@@ -49,6 +52,7 @@ class sqlite_file {
         if (!exists.value())
             return store_failure(store_errc::unavailable,
                                  guard.path() + " is not there, and read_only makes none");
+        tidy.watch(guard);
         if (auto opened = connection.open(guard.path(), SQLITE_OPEN_READONLY); !opened.has_value())
             return opened;
         ledger.share();
@@ -99,6 +103,8 @@ class sqlite_file {
             // Made in one transaction of a journal that is synced, before the log comes into use.
             if (auto set = connection.set("synchronous", "3", "3"); !set.has_value()) return set;
             auto made = create_schema(connection, sqlite_schema_version);
+            // What was asked of an earlier file must not reach this one. A box that is not safe is never read.
+            if (made.has_value()) static_cast<void>(request_box{guard.path()}.clear());
             if (!made.has_value()) {
                 auto const still = is_empty();
                 if (!shared || !still.has_value() || still.value()) return made;
@@ -114,9 +120,10 @@ class sqlite_file {
         return settle(options);
     }
 
-    /// Whether the file has nothing in it: not even what the log of another process may hold.
+    /// Whether the file has nothing in it: not even what the log of another process may hold. Its size
+    /// does not tell: a crash while it was made leaves the beginnings of it and a journal, which takes
+    /// them back at this first look.
     result<bool> is_empty() {
-        if (guard.facts().size != 0) return false;
         auto const pages = connection.ask_number("PRAGMA page_count");
         if (!pages.has_value()) return pages.error();
         return pages.value() == 0;

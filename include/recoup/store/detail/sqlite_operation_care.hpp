@@ -15,7 +15,7 @@ namespace recoup::inline v1::detail {
 
 /// What is there of an operation's steps.
 struct steps_found {
-    operation_state counted{};  ///< as the operation's row should say
+    sqlite_operation_state counted{};  ///< as the operation's row should say
     std::uint64_t whole = 0;
     std::vector<damaged_record> damaged{};
 };
@@ -41,7 +41,8 @@ inline result<steps_found> look_at_steps(sqlite_file& file, std::uint64_t number
     return found;
 }
 
-inline std::string lacking(operation_state const& there, operation_state const& expected) {
+inline std::string lacking(sqlite_operation_state const& there,
+                           sqlite_operation_state const& expected) {
     return "it has " + std::to_string(there.steps) + " of its " + std::to_string(expected.steps) +
            " steps";
 }
@@ -52,7 +53,7 @@ inline result<bool> verify_operations(sqlite_file& file, std::uint64_t& after, s
     auto& table = file.operations.table();
     struct seen {
         std::uint64_t number;
-        operation_state state;
+        sqlite_operation_state state;
         operation_id id;
     };
     std::vector<seen> whole;

@@ -174,7 +174,7 @@ class sqlite_operation_table {
 
     // ---- writing
 
-    result<void> insert(operation_record const& what, operation_state const& state) {
+    result<void> insert(operation_record const& what, sqlite_operation_state const& state) {
         auto const payload = encode_head(what);
         statement_use row{insert_};
         row->bind_text(2, what.id.space);
@@ -187,8 +187,8 @@ class sqlite_operation_table {
     }
 
     /// Replaces the state, and the head where `head` is not null, of a row whose state is `before`.
-    result<void> update(std::uint64_t number, operation_state const& before,
-                        operation_state const& after, operation_record const* head) {
+    result<void> update(std::uint64_t number, sqlite_operation_state const& before,
+                        sqlite_operation_state const& after, operation_record const* head) {
         auto const payload = head != nullptr ? encode_head(*head) : std::string{};
         auto& statement = head != nullptr ? set_all_ : set_state_;
         statement_use row{statement};
@@ -199,7 +199,8 @@ class sqlite_operation_table {
     }
 
     /// Adds a step, or puts it in the place of the one of its index; `state` follows.
-    result<void> put_step(std::uint64_t number, step_record const& what, operation_state& state) {
+    result<void> put_step(std::uint64_t number, step_record const& what,
+                          sqlite_operation_state& state) {
         auto const payload = encode_step(number, what);
         auto const place = place_of(number, what.index);
         auto const bind = [&](sqlite_statement& to) {
@@ -253,7 +254,7 @@ class sqlite_operation_table {
         to.bind_blob(16, payload);
     }
     static void bind_state(sqlite_statement& to, std::uint64_t number,
-                           operation_state const& state) noexcept {
+                           sqlite_operation_state const& state) noexcept {
         to.bind(1, static_cast<std::int64_t>(number));
         to.bind(10, static_cast<std::int64_t>(state.epoch));
         to.bind(11, static_cast<std::int64_t>(state.owner));

@@ -87,7 +87,7 @@ class sqlite_operation_view {
 
     result<std::vector<step_record>> steps(std::uint64_t number) {
         std::vector<step_record> all;
-        operation_state counted;
+        sqlite_operation_state counted;
         std::optional<damaged_record> wrong;
         auto newer = false;
         {
@@ -201,7 +201,7 @@ class sqlite_operation_view {
         return live_operation{read.state, read.state.epoch, shared_ ? read.state.owner : 0};
     }
 
-    result<std::pair<operation_record, operation_state>> whole_one(std::uint64_t number) {
+    result<std::pair<operation_record, sqlite_operation_state>> whole_one(std::uint64_t number) {
         if (number > operation_number_max) return no_operation(number);
         statement_use const row{table_.by_number(number)};
         auto found =
@@ -217,8 +217,8 @@ class sqlite_operation_view {
         return std::pair{seen(std::move(*read.content.value)), read.state};
     }
 
-    result<std::pair<operation_record, operation_state>> free_one(std::uint64_t number,
-                                                                  std::uint64_t epoch) {
+    result<std::pair<operation_record, sqlite_operation_state>> free_one(std::uint64_t number,
+                                                                         std::uint64_t epoch) {
         auto found = whole_one(number);
         if (!found.has_value()) return found;
         auto const& what = found.value().first;
@@ -249,7 +249,7 @@ class sqlite_operation_view {
     }
 
     result<std::vector<step_record>> check_steps(std::uint64_t number,
-                                                 operation_state const& counted,
+                                                 sqlite_operation_state const& counted,
                                                  std::vector<step_record>&& all) {
         auto const known = state_of(number);
         if (!known.has_value()) {
@@ -257,7 +257,7 @@ class sqlite_operation_view {
                 return std::move(all);
             if (known.error().code() != make_error_code(store_errc::fenced)) return known.error();
         }
-        auto const expected = known.has_value() ? known.value().stored : operation_state{};
+        auto const expected = known.has_value() ? known.value().stored : sqlite_operation_state{};
         if (counted.steps == expected.steps && counted.digest == expected.digest)
             return std::move(all);
         auto const wrong = "it has " + std::to_string(counted.steps) + " of its " +

@@ -57,7 +57,7 @@ class sqlite_operations : public sqlite_operation_view {
         made.record.number = number;
         made.record.epoch = 1;
         made.record.owner = owner;
-        operation_state state;
+        sqlite_operation_state state;
         state.epoch = 1;
         state.owner = owner;
         state.cancel = head.cancel_requested;
@@ -249,7 +249,7 @@ class sqlite_operations : public sqlite_operation_view {
 
     /// Removes up to `most` that have ended and expired, with their steps.
     result<std::size_t> clean_up(system_time now, std::size_t most, sqlite_change& change) {
-        std::vector<std::pair<operation_record, operation_state>> ended;
+        std::vector<std::pair<operation_record, sqlite_operation_state>> ended;
         auto after = std::pair{std::int64_t{INT64_MIN}, std::uint64_t{0}};
         result<void> failed = success();
         for (bool more = true; more && ended.size() < most;) {
@@ -344,7 +344,7 @@ class sqlite_operations : public sqlite_operation_view {
         return table_.update(number, to.stored, next, nullptr);
     }
 
-    result<void> erase(operation_record const& what, operation_state const& state,
+    result<void> erase(operation_record const& what, sqlite_operation_state const& state,
                        sqlite_change& change) {
         if (auto gone = table_.erase_steps(what.number, state.steps); !gone.has_value())
             return gone;
