@@ -3,6 +3,7 @@
 
 #include <recoup/store/detail/operation_codec.hpp>
 #include <recoup/store/detail/record_codec.hpp>
+#include <recoup/store/detail/store_failure.hpp>
 #include <recoup/store/durable_store.hpp>
 #include <recoup/store/write_behind_options.hpp>
 
