@@ -104,7 +104,7 @@ TEST_CASE("a server that crashes under writers loses nothing, and does nothing t
     auto const options = fresh_options();
     auto const store = open_store(options);
     counter count{options.schema};
-    write_while(*store, count, [] { postgres_server::get().restart(); }, 60);
+    write_while(*store, count, [] { restart_server(); }, 60);
 }
 
 TEST_CASE("sessions that are ended under writers lose nothing, and nothing is done twice",
@@ -124,7 +124,7 @@ TEST_CASE("sessions that are ended under writers lose nothing, and nothing is do
 
 TEST_CASE("transactions that the server takes back because of others are done again",
           "[concurrent]") {
-    auto const* const level = GENERATE("serializable", "repeatable\\ read");
+    auto const* const level = GENERATE("serializable", "repeatable\\\\ read");
     auto const options = fresh_options();
     auto const store = open_store(
         options, "options='-c default_transaction_isolation=" + std::string{level} + "'");
@@ -172,7 +172,7 @@ TEST_CASE("a server that cannot be reached is unavailable, within the time that 
     recoup::record what;
     what.id = {"tests", "call", "a"};
     value_of(store->save(what));
-    postgres_server::get().crash();
+    crash_server();
     auto const before = std::chrono::steady_clock::now();
     auto const why = error_of(store->load(what.id));
     CHECK(why.code() == store_errc::unavailable);
@@ -180,9 +180,8 @@ TEST_CASE("a server that cannot be reached is unavailable, within the time that 
     CHECK(owner.code() == store_errc::unavailable);
     CHECK(error_of(store->start(operation("a"), 1, 50ms)).code() == store_errc::unavailable);
     CHECK(std::chrono::steady_clock::now() - before < 10s);
-    CHECK(error_of(postgres_store::open(postgres_server::get().conninfo(), options)).code() ==
-          store_errc::unavailable);
-    postgres_server::get().start();
+    CHECK(error_of(postgres_store::open(conninfo(), options)).code() == store_errc::unavailable);
+    start_server();
     CHECK(value_of(store->load(what.id)).has_value());
 }
 
@@ -207,18 +206,15 @@ TEST_CASE("a server without room says full, and one without right read_only") {
 /// A store whose answers can be lost.
 struct through_proxy {
     recoup::postgres_store_options options = fresh_options();
-    losing_proxy proxy{postgres_server::get().port()};
+    losing_proxy proxy{server().port()};
     std::unique_ptr<postgres_store> store;
     std::uint64_t owner = 0;
     recoup::operation_record head;
 
     through_proxy() {
         options.connections_max = 1;
-        store = value_of(
-            postgres_store::open("host=127.0.0.1 sslmode=disable dbname=postgres user=postgres "
-                                 "password=of-the-superuser port=" +
-                                     std::to_string(proxy.port()),
-                                 options));
+        store = value_of(postgres_store::open(
+            conninfo("sslmode=disable port=" + std::to_string(proxy.port())), options));
         owner = value_of(store->enter("tests", 1h));
         head = value_of(store->start(operation("first"), owner)).record;
     }

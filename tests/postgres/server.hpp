@@ -4,66 +4,48 @@
 // A PostgreSQL server of the tests' own, and what they share.
 
 #include "support/catch.hpp"
+#include "support/child.hpp"
+#include "support/postgres_server.hpp"
 
 #include <recoup/store/postgres_store.hpp>
 
 #include <chrono>
+#include <csignal>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <libpq-fe.h>
-#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace recoup_test {
 
-/// A server on a socket and on loopback, fsync on, in a folder that is removed at the end. It ends with
-/// this process, whatever that dies of.
-class postgres_server {
-  public:
-    /// The one of this process, started at the first use. Where the machine has no server program, this says
-    /// so and ends the process: the tests are skipped, and ctest shows it.
-    static postgres_server& get();
+/// The server of this process, started at the first use. Where none can be had, this says so and ends the
+/// process: the tests are skipped, and ctest shows it.
+support::postgres_server& server();
 
-    /// A server apart, with settings (`fsync=off`, …).
-    explicit postgres_server(std::vector<std::string> settings);
-    postgres_server(postgres_server const&) = delete;
-    postgres_server& operator=(postgres_server const&) = delete;
-    ~postgres_server();
+/// A server apart, with settings (`fsync=off`, …).
+std::unique_ptr<support::postgres_server> server_with(std::vector<std::string> settings);
 
-    /// How a store reaches it, by its socket. `more`: further words.
-    [[nodiscard]] std::string conninfo(std::string const& more = {}) const;
-    /// The same through loopback, with a password.
-    [[nodiscard]] std::string conninfo_of(std::string const& user,
-                                          std::string const& password) const;
+/// How a store reaches the one of this process. `more`: further words.
+std::string conninfo(std::string const& more = {});
+std::string conninfo_of(std::string const& user, std::string const& password);
 
-    [[nodiscard]] int port() const noexcept { return port_; }
-
-    /// Ends all its processes at once, as a crash does, and waits until they are gone.
-    void crash();
-    /// Starts it again, and waits until it answers.
-    void start();
-    void restart() {
-        crash();
-        start();
-    }
-
-  private:
-    void make_cluster();
-    pid_t launch(std::vector<std::string> const& command, std::string const& log) const;
-    std::string folder_;
-    std::string programs_;
-    std::vector<std::string> settings_;
-    int port_ = 0;
-    pid_t server_ = -1;
-};
+/// Ends all of the server's processes at once, as a crash does.
+void crash_server();
+/// Starts it again, and waits until it answers.
+void start_server();
+inline void restart_server() {
+    crash_server();
+    start_server();
+}
 
 /// A connection of somebody else's to the server, with full rights.
 class plain_client {
   public:
-    explicit plain_client(postgres_server& server = postgres_server::get());
+    plain_client();
     plain_client(plain_client const&) = delete;
     plain_client& operator=(plain_client const&) = delete;
     ~plain_client() { PQfinish(raw_); }
@@ -82,6 +64,17 @@ recoup::postgres_store_options fresh_options();
 
 std::unique_ptr<recoup::postgres_store> open_store(recoup::postgres_store_options const& options,
                                                    std::string const& more = {});
+
+/// Of a child: what its parent reads with `next()`.
+inline void report(int to, std::uint64_t number) {
+    static_cast<void>(::write(to, &number, sizeof number));
+}
+/// Stops a child, and waits until it has stopped.
+inline void freeze(child const& one) {
+    ::kill(one.pid(), SIGSTOP);
+    int status = 0;
+    ::waitpid(one.pid(), &status, WUNTRACED);
+}
 
 template <class Result>
 auto value_of(Result got) {

@@ -3,7 +3,6 @@
 
 #include "support/catch.hpp"
 
-#include "postgres/child.hpp"
 #include "postgres/server.hpp"
 
 #include <array>
@@ -22,7 +21,7 @@ using namespace std::chrono_literals;
 
 recoup::failure refusal(recoup::postgres_store_options const& options,
                         std::string const& more = {}) {
-    return error_of(postgres_store::open(postgres_server::get().conninfo(more), options));
+    return error_of(postgres_store::open(conninfo(more), options));
 }
 
 recoup::record record_of(std::string key) {
@@ -34,13 +33,12 @@ recoup::record record_of(std::string key) {
 
 TEST_CASE("many that open a new schema at once all find it whole", "[concurrent]") {
     auto const options = fresh_options();
-    auto& server = postgres_server::get();
     std::array<std::string, 8> failed;
     {
         std::vector<std::jthread> threads;
         for (auto& one : failed)
             threads.emplace_back([&] {
-                auto const opened = postgres_store::open(server.conninfo(), options);
+                auto const opened = postgres_store::open(conninfo(), options);
                 if (!opened.has_value()) one = opened.error().describe();
             });
     }
@@ -132,8 +130,8 @@ TEST_CASE("power_loss is refused where the session would not wait for the disk")
 TEST_CASE("power_loss is refused where the server would not sync, or would tear a page") {
     auto const options = fresh_options();
     for (auto const* setting : {"fsync", "full_page_writes"}) {
-        postgres_server unsafe{{std::string{setting} + "=off"}};
-        auto const why = error_of(postgres_store::open(unsafe.conninfo(), options));
+        auto const unsafe = server_with({std::string{setting} + "=off"});
+        auto const why = error_of(postgres_store::open(unsafe->connection_string(), options));
         CHECK(why.code() == store_errc::setting_refused);
         CHECK_THAT(why.message(), ContainsSubstring("set " + std::string{setting} + " = on"));
     }
@@ -143,9 +141,7 @@ TEST_CASE("what was read of synchronous_commit stays, whatever is set meanwhile"
     plain_client client;
     client.run("CREATE ROLE hasty LOGIN SUPERUSER PASSWORD 'quick'");
     auto const options = fresh_options();
-    auto& server = postgres_server::get();
-    auto const store =
-        value_of(postgres_store::open(server.conninfo_of("hasty", "quick"), options));
+    auto const store = value_of(postgres_store::open(conninfo_of("hasty", "quick"), options));
     client.run("ALTER SYSTEM SET synchronous_commit = off");
     client.run("SELECT pg_reload_conf()");
     auto const owner = value_of(store->enter("tests", 1h));
@@ -173,19 +169,18 @@ TEST_CASE("a database that cannot keep every text is refused") {
 }
 
 TEST_CASE("the password is in no text") {
-    auto& server = postgres_server::get();
     std::string const secret = "s3cret-of-the-worker";
     plain_client client;
     client.run("CREATE ROLE worker LOGIN PASSWORD '" + secret + "'");
     client.run("GRANT CREATE ON DATABASE postgres TO worker");
     auto const options = fresh_options();
-    auto const right = server.conninfo_of("worker", secret);
+    auto const right = conninfo_of("worker", secret);
     auto const store = value_of(postgres_store::open(right, options));
     CHECK(store->path().find(secret) == std::string::npos);
-    CHECK_THAT(store->path(), ContainsSubstring("worker@127.0.0.1"));
+    CHECK_THAT(store->path(), ContainsSubstring("127.0.0.1") && ContainsSubstring("as worker"));
     CHECK_THAT(store->path(), ContainsSubstring(options.schema));
     for (auto const& conninfo :
-         {server.conninfo_of("nobody", secret), server.conninfo_of("worker", secret + "x"),
+         {conninfo_of("nobody", secret), conninfo_of("worker", secret + "x"),
           "host=127.0.0.1 " + secret, "host=127.0.0.1 password='" + secret,
           "unknown_word=" + secret, "postgresql://worker:" + secret + "@[/jobs",
           "postgresql://worker:" + secret + "@127.0.0.1:1/jobs",

@@ -51,9 +51,12 @@ inline result<postgres_target> read_conninfo(std::string const& conninfo,
     target.password = value("password");
     auto host = value("host");
     if (host.empty()) host = value("hostaddr");
-    target.shown = "postgresql://" + value("user") + '@' + (host.empty() ? "local" : host) + ':' +
-                   value("port") + '/' + value("dbname") + " (schema " + schema + ')';
-    target.shown = without_password(target.shown, {});
+    auto const clean = [&](std::string_view text) {
+        return without_password(text, target.password);
+    };
+    target.shown = "postgresql://" + clean(host.empty() ? "local" : host) + ':' +
+                   clean(value("port")) + '/' + clean(value("dbname")) + " (as " +
+                   clean(value("user")) + ", schema " + schema + ')';
     return target;
 }
 
