@@ -110,6 +110,51 @@ TEST_CASE("a claim leaves what somebody else is about to have, and does not wait
     CHECK(value_of(store->claim(claiming(owner))).size() == 1);
 }
 
+TEST_CASE("a claim that looked before another's and takes after it does not take the same",
+          "[concurrent]") {
+    auto const options = fresh_options();
+    auto const& s = options.schema;
+    auto const store = open_store(options);
+    value_of(store->start(operation("a"), 0));
+    // A user whose every look at a row waits for a lock of the test's: after its statement took its
+    // snapshot, and before it locks a row.
+    plain_client client;
+    client.run("CREATE ROLE late_" + s + " LOGIN PASSWORD 'late'");
+    client.run("GRANT ALL ON SCHEMA " + s + " TO late_" + s);
+    client.run("GRANT ALL ON ALL TABLES IN SCHEMA " + s + " TO late_" + s);
+    client.run("GRANT ALL ON ALL SEQUENCES IN SCHEMA " + s + " TO late_" + s);
+    auto const late =
+        value_of(recoup::postgres_store::open(conninfo_of("late_" + s, "late"), options));
+    auto const late_owner = value_of(late->enter("late", 1h));
+    auto const known = GENERATE(true, false);
+    INFO("the other owner " << (known ? "had" : "had not") << " entered when it looked");
+    auto owner = known ? value_of(store->enter("in between", 1h)) : 0;
+    client.run("SELECT pg_advisory_lock(4711)");
+    client.run("ALTER TABLE " + s + ".operations ENABLE ROW LEVEL SECURITY");
+    client.run("CREATE POLICY late ON " + s +
+               ".operations USING (pg_advisory_lock_shared(4711) IS NOT NULL)");
+    std::vector<recoup::operation_record> claimed_late;
+    std::string failed;
+    std::jthread claiming_late{[&] {
+        auto got = late->claim(claiming(late_owner));
+        if (got.has_value())
+            claimed_late = std::move(got).assume_value();
+        else
+            failed = got.error().describe();
+    }};
+    plain_client looking;
+    CHECK(somebody_waits(looking, s));
+    // This one enters only now, where the other's snapshot does not see it.
+    if (owner == 0) owner = value_of(store->enter("in between", 1h));
+    auto const claimed = value_of(store->claim(claiming(owner)));
+    client.run("SELECT pg_advisory_unlock(4711)");
+    claiming_late.join();
+    CHECK(failed == "");
+    REQUIRE(claimed.size() == 1);
+    CHECK(claimed_late.empty());
+    value_of(store->write(writing(claimed[0], {})));
+}
+
 TEST_CASE("a frozen owner is taken over once its lease has passed, and fenced when it thaws") {
     auto const options = fresh_options();
     open_store(options);

@@ -57,9 +57,11 @@ inline std::optional<postgres_problem> check_settings(postgres_connection& on,
 }
 
 // The plans that are right for these tables at any size. Whoever has no statistics yet may plan to read a
-// table whole, and would keep that plan while the table grows. A transaction of the user's takes them back.
-inline constexpr std::array<char const*, 4> planner_settings{"enable_seqscan", "enable_hashjoin",
-                                                             "enable_mergejoin", "plan_cache_mode"};
+// table whole, and would keep that plan while the table grows. What a plan costs that was ruled out so, the
+// server takes for work that is worth compiling: a tenth of a second, to read the few rows of the owners.
+// A transaction of the user's takes them back.
+inline constexpr std::array<char const*, 5> planner_settings{
+    "enable_seqscan", "enable_hashjoin", "enable_mergejoin", "plan_cache_mode", "jit"};
 
 /// Makes a new connection fit for use.
 inline std::optional<postgres_problem> prepare_session(postgres_connection& on,
@@ -68,7 +70,7 @@ inline std::optional<postgres_problem> prepare_session(postgres_connection& on,
     if (auto why = check_settings(on, options, until)) return why;
     auto const most = std::chrono::ceil<std::chrono::milliseconds>(options.call_wait).count();
     auto knows_planner = true;
-    std::array<std::string, 7> const wishes{
+    std::array<std::string, 8> const wishes{
         // What was read just now stays, whatever is set for the server meanwhile.
         "SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false)",
         "SET statement_timeout = " + std::to_string(most),
@@ -77,7 +79,8 @@ inline std::optional<postgres_problem> prepare_session(postgres_connection& on,
         std::string{"SET "} + planner_settings[0] + " = off",
         std::string{"SET "} + planner_settings[1] + " = off",
         std::string{"SET "} + planner_settings[2] + " = off",
-        std::string{"SET "} + planner_settings[3] + " = force_generic_plan"};
+        std::string{"SET "} + planner_settings[3] + " = force_generic_plan",
+        std::string{"SET "} + planner_settings[4] + " = off"};
     for (std::size_t i = 0; i != wishes.size(); ++i) {
         auto done = on.run(wishes[i], {}, until);
         if (!done.failed()) continue;

@@ -81,6 +81,12 @@ inline constexpr std::string_view sql_record =
 inline constexpr std::string_view sql_free =
     "NOT EXISTS (SELECT 1 FROM {s}.owners w WHERE w.number = o.owner)";
 
+// What a claim looks at, as its snapshot has it. Where somebody has claimed the row between that and its lock,
+// PostgreSQL checks the conditions again on the new row, but not against the rows of other tables: of the
+// owner who has it now it knows nothing. The epoch says that there is another one.
+inline constexpr std::string_view sql_seen =
+    "JOIN {s}.operations seen ON seen.number = o.number AND seen.epoch = o.epoch";
+
 // The fence: the comparison of the epoch is made on the row as it is when its lock has been had, and the
 // lock is held until the commit. `mark` ascends within an epoch, so that a write which is sent again, or
 // which arrives late, is done once.
@@ -201,6 +207,7 @@ class postgres_sql {
         };
         put("{fence}", sql_fence);
         put("{free}", sql_free);
+        put("{seen}", sql_seen);
         put("{seal}", sql_seal);
         put("{operation}", sql_operation);
         put("{record}", sql_record);
@@ -282,7 +289,7 @@ inline std::string_view postgres_sql::template_of(postgres_query which) {
                    "AS w(space, name, key) JOIN {s}.operations o "
                    "ON o.space = w.space AND o.name = w.name AND o.key = w.key";
         case postgres_query::claim_due:
-            return "WITH due AS (SELECT o.number FROM {s}.operations o "
+            return "WITH due AS (SELECT o.number FROM {s}.operations o {seen} "
                    "WHERE o.status < 3 AND o.space = $1::text AND o.due <= $2::bigint "
                    "AND o.name = ANY($3::text[]) AND o.seal = {seal} AND {free} "
                    "ORDER BY o.due, o.number LIMIT $4::bigint FOR UPDATE OF o SKIP LOCKED) "
@@ -291,7 +298,7 @@ inline std::string_view postgres_sql::template_of(postgres_query which) {
                    "7 * o.cancel + 11 * o.writes + 13 * $6::bigint "
                    "FROM due WHERE o.number = due.number RETURNING {operation}";
         case postgres_query::claim_set_back:
-            return "WITH due AS (SELECT o.number FROM {s}.operations o "
+            return "WITH due AS (SELECT o.number FROM {s}.operations o {seen} "
                    "WHERE o.status < 3 AND o.space = $1::text AND o.slept > $2::bigint "
                    "AND o.due > $2::bigint "
                    "AND o.name = ANY($3::text[]) AND o.seal = {seal} AND {free} "
