@@ -380,6 +380,7 @@ TEST_CASE("eight processes that claim at once, some of them killed, never have t
         auto const rest = store->claim(
             {.owner = owner, .space = space, .names = names, .now = now, .limit = 1'000'000});
         REQUIRE(rest.has_value());
-        CHECK(rest.value().size() + all->finished >= all->made);
+        // One that was killed may have ended an operation, and not come to count that.
+        CHECK(rest.value().size() + all->finished + kills >= all->made);
     }
 }
