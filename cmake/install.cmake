@@ -6,11 +6,13 @@ include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_DATADIR}/cmake/recoup")
 set(pkgconfig_dir "${CMAKE_INSTALL_DATADIR}/pkgconfig")
 
-# One export set a component: finding recoup must not demand SQLite.
+# One export set a component: finding recoup must demand neither SQLite nor libpq.
 install(TARGETS recoup EXPORT recoup-targets FILE_SET HEADERS)
 install(TARGETS recoup_sqlite EXPORT recoup-sqlite-targets FILE_SET HEADERS)
+install(TARGETS recoup_postgres EXPORT recoup-postgres-targets FILE_SET HEADERS)
 install(EXPORT recoup-targets NAMESPACE recoup:: DESTINATION "${package_dir}")
 install(EXPORT recoup-sqlite-targets NAMESPACE recoup:: DESTINATION "${package_dir}")
+install(EXPORT recoup-postgres-targets NAMESPACE recoup:: DESTINATION "${package_dir}")
 
 configure_package_config_file(
     "${CMAKE_CURRENT_LIST_DIR}/recoup-config.cmake.in"
@@ -27,7 +29,7 @@ install(FILES
 
 # The prefix is found from where the .pc file lies, so that an installed tree can be moved.
 file(RELATIVE_PATH up_from_pkgconfig "/prefix/${pkgconfig_dir}" "/prefix")
-foreach(package IN ITEMS recoup recoup-sqlite)
+foreach(package IN ITEMS recoup recoup-sqlite recoup-postgres)
     configure_file(
         "${CMAKE_CURRENT_LIST_DIR}/${package}.pc.in" "${PROJECT_BINARY_DIR}/${package}.pc" @ONLY)
     install(FILES "${PROJECT_BINARY_DIR}/${package}.pc" DESTINATION "${pkgconfig_dir}")

@@ -17,11 +17,12 @@
 
 namespace {
 
-int show(std::string const& store, bool keep) {
+int show(std::string const& store, std::string const& database, bool keep) {
     support::temporary_folder folder{"recoup-durable-demo"};
     auto const all = orders::run_all({.program = std::filesystem::read_symlink("/proc/self/exe"),
                                       .folder = folder.path(),
-                                      .store = store});
+                                      .store = store,
+                                      .database = database});
     std::printf("%s\n", orders::report(all).c_str());
     auto const found = orders::flaws(all);
     for (auto const& flaw : found) std::printf("FAILED: %s\n", flaw.c_str());
@@ -45,6 +46,8 @@ int main(int argc, char** argv) {
     app.add_option("--store", worker.store, "where the order is recorded")
         ->check(CLI::IsMember(orders::store_names))
         ->capture_default_str();
+    app.add_option("--database", worker.database,
+                   "of postgres: how libpq connects; without it, as its environment says");
     app.add_flag("--keep", keep, "leave all files behind");
     auto* const folder =
         app.add_option("--worker", worker.folder, "only work on the order of this folder")
@@ -57,11 +60,15 @@ int main(int argc, char** argv) {
         ->needs(step)
         ->transform(CLI::CheckedTransformer(std::map<std::string, orders::moment>{
             {"before", orders::moment::before_record}, {"after", orders::moment::after_record}}));
+    bool halt = false;
+    app.add_flag("--halt", halt, "of a worker: stand still there instead, until it is killed")
+        ->needs(step);
     CLI11_PARSE(app, argc, argv);
     try {
-        if (worker.folder.empty()) return show(worker.store, keep);
+        if (worker.folder.empty()) return show(worker.store, worker.database, keep);
         kill.step = kill_step;
         if (!kill_step.empty()) worker.kill = kill;
+        if (halt) worker.how = orders::death::by_its_parent;
         return orders::work(worker);
     } catch (std::exception const& error) {
         std::fprintf(stderr, "durable_demo: %s\n", error.what());

@@ -17,8 +17,9 @@ std::string ordered(std::string const& item, int pieces) {
 /// The steps of one order that runs.
 class order_in_work {
   public:
-    order_in_work(recoup::operation& op, diary const& seen, std::optional<kill_point> kill)
-        : op_{op}, seen_{seen}, kill_{kill} {}
+    order_in_work(recoup::operation& op, diary const& seen, std::optional<kill_point> kill,
+                  death how)
+        : op_{op}, seen_{seen}, kill_{kill}, how_{how} {}
 
     std::string operator()(std::string_view step, std::string const& before) {
         auto options = recoup::step_options{.name = std::string{step}};
@@ -43,12 +44,20 @@ class order_in_work {
 
   private:
     void die_at(kill_point here) const {
-        if (kill_ == here) ::kill(::getpid(), SIGKILL);
+        if (kill_ != here) return;
+        if (how_ == death::by_its_parent) {
+            constexpr unsigned seconds_max = 60;
+            seen_.add("halted", here.step);
+            ::alarm(seconds_max);
+            ::pause();
+        }
+        ::kill(::getpid(), SIGKILL);
     }
 
     recoup::operation& op_;
     diary const& seen_;
     std::optional<kill_point> kill_;
+    death how_;
 };
 
 }  // namespace
@@ -70,11 +79,11 @@ std::string expected_result(std::string const& item, int pieces) {
 }
 
 recoup::defined_operation<std::string(std::string, int)> define_order(
-    recoup::operations& ops, diary const& seen, std::optional<kill_point> kill) {
+    recoup::operations& ops, diary const& seen, std::optional<kill_point> kill, death how) {
     return ops.define(std::string{operation_name},
-                      [&seen, kill](recoup::operation& op, std::string item,
-                                    int pieces) -> recoup::result<std::string> {
-                          auto step = order_in_work{op, seen, kill};
+                      [&seen, kill, how](recoup::operation& op, std::string item,
+                                         int pieces) -> recoup::result<std::string> {
+                          auto step = order_in_work{op, seen, kill, how};
                           auto const reserved = step("reserve", ordered(item, pieces));
                           auto const priced = step("price", reserved);
                           auto const charged = step("charge", priced);

@@ -41,9 +41,16 @@ struct kill_point {
 /// What a whole order gives, computed without running it.
 [[nodiscard]] std::string expected_result(std::string const& item, int pieces);
 
+/// How the process ends at the kill point.
+enum class death {
+    by_itself,      ///< it sends itself a SIGKILL
+    by_its_parent,  ///< it writes to the diary that it is there, and stands still until it is killed
+};
+
 /// An order, whose steps write to `seen` that they ran; the process is killed at `kill`.
 /// `seen` must outlive what is returned.
 [[nodiscard]] recoup::defined_operation<std::string(std::string, int)> define_order(
-    recoup::operations& ops, diary const& seen, std::optional<kill_point> kill);
+    recoup::operations& ops, diary const& seen, std::optional<kill_point> kill,
+    death how = death::by_itself);
 
 }  // namespace orders

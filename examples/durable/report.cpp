@@ -50,7 +50,8 @@ void add_flaws_of(outcome const& one, std::vector<std::string>& found) {
     if (!one.killed) flaw("the first process was not killed");
     if (one.exit_code != 0)
         flaw("the second process ended with exit status " + std::to_string(one.exit_code));
-    if (one.resumed != "1") flaw("resume() ended " + one.resumed + " operations, expected 1");
+    if (one.resumed != one.resumable)
+        flaw("resume() ended " + one.resumed + " operations, expected " + one.resumable);
     if (one.recoveries != 1)
         flaw(std::to_string(one.recoveries) + " recoveries are recorded, expected 1");
     if (!result_right(one)) flaw("the result is '" + one.result + "', and it is " + one.status);

@@ -10,8 +10,11 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <future>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 
 namespace orders {
 
@@ -19,15 +22,27 @@ namespace {
 
 constexpr auto life_max = std::chrono::minutes{1};
 
-support::child_exit live(scenario_options const& options, std::filesystem::path const& folder,
-                         std::vector<std::string> const& more) {
+std::vector<std::string> command_of(scenario_options const& options,
+                                    std::filesystem::path const& folder,
+                                    std::vector<std::string> const& more) {
     auto command = std::vector<std::string>{options.program.string(), "--worker", folder.string(),
                                             "--store", options.store};
+    if (!options.database.empty()) command.insert(command.end(), {"--database", options.database});
     command.insert(command.end(), more.begin(), more.end());
-    auto child = support::child_process{command, folder / "output"};
-    auto const end = child.wait_for(life_max);
+    return command;
+}
+
+support::child_exit end_of(support::child_process& worker) {
+    auto const end = worker.wait_for(life_max);
     if (!end) throw std::runtime_error{"a worker did not end within a minute"};
     return *end;
+}
+
+/// Waits for a line in the diary.
+void wait_for(diary const& seen, std::string_view what, std::string_view step) {
+    if (!support::eventually(life_max, [&] { return seen.count(what, step) != 0; }))
+        throw std::runtime_error{"a worker did not come to '" + std::string{what} + ' ' +
+                                 std::string{step} + "' within a minute"};
 }
 
 /// The rest of the line of the worker's output that begins with `word`.
@@ -45,7 +60,7 @@ struct recorded_order {
 };
 
 recorded_order look(scenario_options const& options, std::filesystem::path const& folder) {
-    return with_store(options.store, folder, [](auto& store) {
+    return with_store(options.store, {folder, options.database}, [](auto& store) {
         recoup::operations ops{store};
         auto found = ops.find(std::string{operation_name}, order_key).value();
         if (!found) throw std::runtime_error{"the store does not know the order"};
@@ -56,16 +71,11 @@ recorded_order look(scenario_options const& options, std::filesystem::path const
 
 }  // namespace
 
-outcome run_killed_at(kill_point kill, scenario_options const& options) {
-    auto const when = kill.when == moment::before_record ? "before" : "after";
-    auto const folder = options.folder / (std::string{kill.step} + '-' + when);
-    std::filesystem::create_directory(folder);
-    auto const seen = diary{diary_in(folder)};
-    auto result = outcome{.kill = kill};
+namespace {
 
-    auto const first =
-        live(options, folder, {"--kill-step", std::string{kill.step}, "--kill-when", when});
-    result.killed = first.signal == SIGKILL;
+/// Notes what the store and the diary say at the moment of the kill.
+void note_kill(outcome& result, scenario_options const& options,
+               std::filesystem::path const& folder, diary const& seen) {
     auto const at_kill = look(options, folder);
     for (auto const step : steps)
         result.steps.push_back(
@@ -76,9 +86,43 @@ outcome run_killed_at(kill_point kill, scenario_options const& options) {
                                                         row.status == recoup::step_status::done;
                                              }),
              .runs_until_kill = seen.count("run", step)});
+}
 
-    auto const second = live(options, folder, {});
-    result.exit_code = second.signal == 0 ? second.code : 128 + second.signal;
+}  // namespace
+
+outcome run_killed_at(kill_point kill, scenario_options const& options) {
+    auto const when = kill.when == moment::before_record ? "before" : "after";
+    auto const folder = options.folder / (std::string{kill.step} + '-' + when);
+    std::filesystem::create_directory(folder);
+    auto const seen = diary{diary_in(folder)};
+    auto result = outcome{.kill = kill};
+    auto first_words =
+        std::vector<std::string>{"--kill-step", std::string{kill.step}, "--kill-when", when};
+    if (options.two_at_once()) first_words.emplace_back("--halt");
+
+    auto first = support::child_process{command_of(options, folder, first_words),
+                                        folder / "output-of-the-first"};
+    auto second = std::optional<support::child_process>{};
+    auto const begin_second = [&] {
+        second.emplace(command_of(options, folder, {}), folder / "output");
+    };
+    if (options.two_at_once()) {
+        wait_for(seen, "halted", kill.step);
+        begin_second();
+        // Once for each of them: now both are at it, and the second one has to wait.
+        if (!support::eventually(life_max, [&] { return seen.count("asked", "order") == 2; }))
+            throw std::runtime_error{"the second worker did not begin within a minute"};
+        note_kill(result, options, folder, seen);
+        first.send_signal(SIGKILL);
+        result.resumable = "0";
+    }
+    result.killed = end_of(first).signal == SIGKILL;
+    if (!options.two_at_once()) {
+        note_kill(result, options, folder, seen);
+        begin_second();
+    }
+    auto const end = end_of(*second);
+    result.exit_code = end.signal == 0 ? end.code : 128 + end.signal;
     for (auto& one : result.steps) {
         one.runs = seen.count("run", one.step);
         one.replays = seen.count("replayed", one.step);
@@ -92,10 +136,20 @@ outcome run_killed_at(kill_point kill, scenario_options const& options) {
 }
 
 std::vector<outcome> run_all(scenario_options const& options) {
-    auto all = std::vector<outcome>{};
+    auto points = std::vector<kill_point>{};
     for (auto const step : steps)
         for (auto const when : {moment::before_record, moment::after_record})
-            all.push_back(run_killed_at({step, when}, options));
+            points.push_back({step, when});
+    // Where there is a lease to wait for, some wait at once.
+    auto const at_once = options.two_at_once() ? std::size_t{5} : std::size_t{1};
+    auto all = std::vector<outcome>{};
+    for (std::size_t from = 0; from < points.size(); from += at_once) {
+        auto some = std::vector<std::future<outcome>>{};
+        for (auto i = from; i != std::min(from + at_once, points.size()); ++i)
+            some.push_back(std::async(at_once == 1 ? std::launch::deferred : std::launch::async,
+                                      [&, i] { return run_killed_at(points[i], options); }));
+        for (auto& one : some) all.push_back(one.get());
+    }
     return all;
 }
 

@@ -15,6 +15,11 @@ struct scenario_options {
     std::filesystem::path program{};  ///< this program, which works on the order as a child
     std::filesystem::path folder{};   ///< for everything that is made
     std::string store = "sqlite";
+    std::string database{};  ///< of `postgres`: how libpq connects
+
+    /// Whether two workers are at it at once: the second one takes over when the first one's lease has
+    /// passed. Else the second one is started when the first one is dead.
+    [[nodiscard]] bool two_at_once() const { return store == "postgres"; }
 };
 
 /// What became of one step of an order whose process was killed.
@@ -32,13 +37,14 @@ struct outcome {
     bool killed = false;  ///< the first life ended by SIGKILL
     int exit_code = 0;    ///< of the second
     std::vector<step_outcome> steps{};
-    std::string resumed{};  ///< operations that the second life has resumed and ended
-    std::string result{};   ///< what it printed
-    std::string status{};   ///< as it is recorded in the end
+    std::string resumed{};        ///< operations that the second life has resumed at once and ended
+    std::string resumable = "1";  ///< how many that should be
+    std::string result{};         ///< what it printed
+    std::string status{};         ///< as it is recorded in the end
     std::uint32_t recoveries = 0;
 };
 
-/// Starts an order, kills it at `kill`, and starts it again. Throws: std::exception where that cannot be
+/// Starts an order, kills it at `kill`, and lets a second process finish it. Throws: std::exception where that cannot be
 /// set up.
 [[nodiscard]] outcome run_killed_at(kill_point kill, scenario_options const& options);
 

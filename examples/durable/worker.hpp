@@ -16,8 +16,10 @@ inline constexpr auto ordered_pieces = 3;
 /// One life of the program that works on the order.
 struct worker_options {
     std::string store = "sqlite";
+    std::string database{};            ///< of `postgres`: how libpq connects
     std::filesystem::path folder{};    ///< holds the store and the diary
     std::optional<kill_point> kill{};  ///< where it is killed, if it is
+    death how = death::by_itself;
 };
 
 [[nodiscard]] std::filesystem::path diary_in(std::filesystem::path const& folder);

@@ -2,10 +2,10 @@
 # Builds and runs a program with nothing but what pkg-config says.
 find_program(pkg_config NAMES pkg-config pkgconf REQUIRED)
 set(ENV{PKG_CONFIG_PATH} "${prefix}/share/pkgconfig")
-execute_process(COMMAND "${pkg_config}" --cflags --libs recoup-sqlite
+execute_process(COMMAND "${pkg_config}" --cflags --libs ${package}
     RESULT_VARIABLE result OUTPUT_VARIABLE flags ERROR_VARIABLE said)
 if(NOT result EQUAL 0)
-    message(FATAL_ERROR "pkg-config does not know recoup-sqlite:\n${said}")
+    message(FATAL_ERROR "pkg-config does not know ${package}:\n${said}")
 endif()
 separate_arguments(flags UNIX_COMMAND "${flags}")
 execute_process(COMMAND "${compiler}" -std=c++20 "${source}" -o "${program}" ${flags}

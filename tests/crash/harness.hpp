@@ -82,7 +82,10 @@ class victim {
     [[nodiscard]] std::vector<lane_model>& models() { return models_; }
     [[nodiscard]] std::uint64_t acknowledged() const { return acknowledged_; }
     /// Takes over what a process has logged.
-    void adopt_log() { take(*log_); }
+    void adopt_log() {
+        take(*log_);
+        if (kind_->pass_leases) kind_->pass_leases(folder());
+    }
     void take(process_log const& log) {
         take_log(models_, log, kind_->keeps_operations);
         acknowledged_ += log.acknowledged();

@@ -374,6 +374,7 @@ TEST_CASE("eight processes that claim at once, some of them killed, never have t
         CHECK(all->errors == 0);
         CHECK(all->finished > 10);
         // What the dead left behind is there for the next.
+        if (kind.pass_leases) kind.pass_leases(folder.path());
         auto store = kind.open(folder.path()).value();
         auto const owner = store->enter("the last", 30s).value();
         auto const rest = store->claim(

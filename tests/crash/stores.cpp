@@ -9,6 +9,18 @@
 #define RECOUP_TEST_JOURNAL
 #endif
 
+#ifdef RECOUP_CRASH_POSTGRES
+#include <recoup/store/postgres_store.hpp>
+
+#include <chrono>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+
+#include <libpq-fe.h>
+#endif
+
 #include <type_traits>
 #include <utility>
 
@@ -160,8 +172,60 @@ store_kind journal_kind(durability kept) {
 }
 #endif
 
+#ifdef RECOUP_CRASH_POSTGRES
+/// Each folder stands for a schema.
+std::string schema_of(std::string const& folder) {
+    return "crash_" + std::to_string(std::hash<std::string>{}(folder));
+}
+
+/// On the server that `with_postgres` has started.
+store_kind postgres_kind() {
+    store_kind kind;
+    kind.name = "postgres power_loss";
+    kind.kept = durability::power_loss;
+    kind.keeps_operations = true;
+    kind.shared = true;
+    kind.open = [](std::string const& folder) -> result<std::unique_ptr<any_store>> {
+        if (std::getenv("RECOUP_PRIVATE_POSTGRES") == nullptr)
+            return failure{recoup::category::configuration, "to be run by with_postgres"};
+        recoup::postgres_store_options options;
+        options.schema = schema_of(folder);
+        return hold(recoup::postgres_store::open("postgresql://", options));
+    };
+    kind.pass_leases = [](std::string const& folder) {
+        std::unique_ptr<PGconn, decltype(&PQfinish)> const client{PQconnectdb("postgresql://"),
+                                                                  &PQfinish};
+        auto const ask = [&](std::string const& sql) {
+            std::unique_ptr<PGresult, decltype(&PQclear)> const got{
+                PQexec(client.get(), sql.c_str()), &PQclear};
+            auto const* const field = PQresultErrorField(got.get(), PG_DIAG_SQLSTATE);
+            auto const state = std::string{field != nullptr ? field : ""};
+            auto const status = PQresultStatus(got.get());
+            if (status == PGRES_TUPLES_OK) return std::string{PQgetvalue(got.get(), 0, 0)};
+            // 42P01: of a process that was killed before it had made the table.
+            if (status != PGRES_COMMAND_OK && state != "42P01")
+                throw std::runtime_error{sql + ": failed, SQLSTATE " + state};
+            return std::string{};
+        };
+        // What a killed process has sent is done or not when its sessions have ended, and may be yet before.
+        auto const until = std::chrono::steady_clock::now() + std::chrono::seconds{30};
+        while (ask("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'recoup'") !=
+               "0")
+            if (std::chrono::steady_clock::now() > until)
+                throw std::runtime_error{"sessions of the dead did not end"};
+        ask("UPDATE " + schema_of(folder) + ".owners SET expires = 1");
+    };
+    return kind;
+}
+#endif
+
 std::vector<store_kind> make_kinds() {
     std::vector<store_kind> kinds;
+#ifdef RECOUP_CRASH_POSTGRES
+    // A binary of its own: what has no file of the test's cannot be cut, flipped or starved here.
+    kinds.push_back(postgres_kind());
+    return kinds;
+#endif
     kinds.push_back(sqlite_kind(durability::power_loss, recoup::sharing::exclusive));
     kinds.push_back(sqlite_kind(durability::process_crash, recoup::sharing::exclusive));
     kinds.push_back(sqlite_kind(durability::power_loss, recoup::sharing::processes));

@@ -64,6 +64,8 @@ struct store_kind {
     std::vector<std::string> files{};  ///< those that hold what it keeps, when it is closed
     std::string copies{};  ///< part of the names of files that hold the same once more; empty: none
     std::function<recoup::result<std::unique_ptr<any_store>>(std::string const& folder)> open{};
+    /// Where an owner is dead by its lease alone: as if those of all owners had passed. Pre: none lives.
+    std::function<void(std::string const& folder)> pass_leases{};
 };
 
 /// All that this build has.

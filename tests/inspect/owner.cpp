@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// Owns a store until it is told to end (SIGTERM): `inspect_owner sqlite|journal PATH [deaf]`.
+// Owns a store until it is told to end (SIGTERM): `inspect_owner sqlite|journal|postgres PATH [deaf]`;
+// where PostgreSQL is, its environment says, and PATH is for the files below.
 //
 // It runs the operation `copy/running`, which goes on until it is cancelled; keeps `copy-broken/broken`,
 // which fails until the file PATH.mended is there; and `parse/old`, of version 1, which is blocked. It saves the call `tick/count` all the time. `deaf`: it never looks for requests. When it is ready it
@@ -8,6 +9,9 @@
 #include <recoup/recoup.hpp>
 #include <recoup/store/journal_store.hpp>
 #include <recoup/store/sqlite_store.hpp>
+#if defined(INSPECT_POSTGRES)
+#include <recoup/store/postgres_store.hpp>
+#endif
 
 #include <atomic>
 #include <chrono>
@@ -105,6 +109,12 @@ int main(int argc, char** argv) {
         auto store = recoup::journal_store::open(path).value();
         return own(path, *store, deaf);
     }
+#if defined(INSPECT_POSTGRES)
+    if (std::string{argv[1]} == "postgres") {
+        auto store = recoup::postgres_store::open("postgresql://").value();
+        return own(path, *store, deaf);
+    }
+#endif
     recoup::sqlite_store_options options;
     options.accepted_file_systems = {"tmpfs", "ramfs", "fuse", "9p"};
     auto store = recoup::sqlite_store::open(path, options).value();

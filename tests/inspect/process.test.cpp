@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -69,7 +70,8 @@ class place {
     void thaw() { owner_->send_signal(SIGCONT); }
 
     run inspect(std::vector<std::string> const& arguments) {
-        std::vector<std::string> command{RECOUP_INSPECT, path()};
+        std::vector<std::string> command{RECOUP_INSPECT,
+                                         kind_ == "postgres" ? "postgresql://" : path()};
         command.insert(command.end(), arguments.begin(), arguments.end());
         auto const output = folder_.path() / "output.txt";
         support::child_process program{command, output};
@@ -299,6 +301,50 @@ TEST_CASE("A box that others could write to is used by nobody") {
     CHECK(asked.text.find("0700") != std::string::npos);
     CHECK(fs::is_empty(box));
 }
+
+#if defined(INSPECT_POSTGRES)
+// Run by hand with `with_postgres inspect_test "[postgres]"`, and so by ctest.
+TEST_CASE("What processes share on PostgreSQL is read and changed beside who works on it",
+          "[.][postgres]") {
+    auto const* const is_private = std::getenv("RECOUP_PRIVATE_POSTGRES");
+    REQUIRE(is_private != nullptr);
+    place here{"postgres"};
+    auto const list = here.inspect({"list", "--json"});
+    INFO(list.text);
+    REQUIRE(list.code == 0);
+    auto const read = list.parsed();
+    auto const& store = read.at("store");
+    CHECK(store.at("kind") == "postgres");
+    CHECK(store.at("shared") == true);
+    CHECK(store.at("owner").is_null());
+    CHECK(store.at("location").get<std::string>().find(std::getenv("PGPASSWORD")) ==
+          std::string::npos);
+    std::vector<std::string> names;
+    for (auto const& each : read.at("entries")) names.push_back(each.at("name"));
+    std::sort(names.begin(), names.end());
+    CHECK(names == std::vector<std::string>{"copy", "copy-broken", "parse", "tick"});
+    auto const shown = here.inspect({"show", "copy", "running", "--json"}).parsed();
+    CHECK(shown.at("operation").at("progress") == "waiting for the second file");
+    CHECK(shown.at("operation").at("steps").at(0).at("value").at("value") == "two files");
+    CHECK(here.inspect({"verify"}).code == 0);
+
+    auto const cancelled = here.inspect({"cancel", "copy", "running"});
+    INFO(cancelled.text);
+    CHECK(cancelled.code == 0);
+    CHECK(support::eventually(30s, [&] { return here.status("copy", "running") == "cancelled"; }));
+    std::ofstream{here.path() + ".mended"} << "now";
+    CHECK(here.inspect({"retry", "copy-broken", "broken"}).code == 0);
+    CHECK(support::eventually(30s,
+                              [&] { return here.status("copy-broken", "broken") == "succeeded"; }));
+    CHECK(here.inspect({"accept", "parse", "old", "2"}).code == 0);
+    CHECK(support::eventually(30s, [&] { return here.status("parse", "old") == "succeeded"; }));
+    CHECK(here.owner_runs());
+
+    here.end();
+    CHECK(here.inspect({"clean", "--older-than", "0"}).code == 0);
+    CHECK(here.inspect({"show", "copy", "nothing"}).code == 1);
+}
+#endif
 
 TEST_CASE("Each way to end has an exit code of its own") {
     place here{"journal"};
