@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace recoup::inline v1 {
@@ -62,12 +65,26 @@ constexpr std::size_t utf8_sequence(std::string_view text) noexcept {
     return 0;
 }
 
+/// Whether eight bytes are printable ASCII, each.
+constexpr bool printable_ascii(std::uint64_t bytes) noexcept {
+    constexpr std::uint64_t each = 0x0101010101010101U;
+    // With no high bit set, adding 0x60 sets one from 0x20 on, and adding 1 sets one for 0x7F.
+    return (((bytes + 0x60 * each) & ~(bytes + each) & ~bytes) & 0x80 * each) == 0x80 * each;
+}
+
 }  // namespace detail
 
 /// Whether `text` may be part of an identity: at most `identifier_bytes_max` bytes of UTF-8 with no
 /// control characters (C0, DEL, C1) and so no NUL.
 constexpr bool valid_identifier(std::string_view text) noexcept {
     if (text.size() > identifier_bytes_max) return false;
+    if (!std::is_constant_evaluated()) {
+        // Most of them are plain, and a call may check one each time.
+        for (std::uint64_t word = 0; text.size() >= sizeof word; text.remove_prefix(sizeof word)) {
+            std::memcpy(&word, text.data(), sizeof word);
+            if (!detail::printable_ascii(word)) break;
+        }
+    }
     while (!text.empty()) {
         auto const length = detail::utf8_sequence(text);
         if (length == 0) return false;

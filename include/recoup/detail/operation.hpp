@@ -144,7 +144,7 @@ class operation {
 
     /// Forgets what an earlier process left: the record has changed since it was read.
     void start_over() noexcept {
-        if constexpr (has<policy_kind::persist>) spent_ = {};
+        if constexpr (has<policy_kind::persist>) spent_.reset();
         state_.attempt = 1;
         state_.resumed = false;
         state_.checkpoint.reset();
@@ -541,9 +541,8 @@ class operation {
 
     machine make_machine() const noexcept {
         if constexpr (has<policy_kind::persist>)
-            return machine{retry(), spent_};
-        else
-            return machine{retry()};
+            if (spent_) return machine{retry(), *spent_};
+        return machine{retry()};
     }
 
     step after_failure(machine& driven, failure& last, attempt_permits& permits) {
@@ -613,10 +612,12 @@ class operation {
         started_{};
     [[no_unique_address]] std::conditional_t<has<policy_kind::deadline>, steady_time, nothing>
         give_up_at_{};
-    [[no_unique_address]] std::conditional_t<has_state, operation_state, nothing> state_{};
+    // Without braces, which would have all of it zeroed before its members are set.
+    [[no_unique_address]] std::conditional_t<has_state, operation_state, nothing> state_;
     [[no_unique_address]] std::conditional_t<has_state, failure, nothing> previous_{};
-    [[no_unique_address]] std::conditional_t<has<policy_kind::persist>, budget_spent, nothing>
-        spent_{};
+    /// What an earlier process left.
+    [[no_unique_address]] std::conditional_t<has<policy_kind::persist>, std::optional<budget_spent>,
+                                             nothing> spent_{};
     [[no_unique_address]] typename decltype(find_session<Policies>())::type session_{};
 };
 

@@ -3,6 +3,7 @@
 
 #include <recoup/core/time.hpp>
 #include <recoup/store/detail/session.hpp>
+#include <recoup/store/detail/slot_hash.hpp>
 #include <recoup/store/persist_options.hpp>
 #include <recoup/store/persistence_policy.hpp>
 
@@ -33,11 +34,13 @@ class persistence {
             !valid_identifier(options_.space))
             throw std::invalid_argument{
                 "recoup: the name given to persist must be 1 to 512 bytes of printable UTF-8"};
+        hash_of_name_ = detail::slot_hash_of_name(options_.space, options_.name);
     }
 
     [[nodiscard]] Store& store() const noexcept { return *store_; }
     [[nodiscard]] persist_options const& options() const noexcept { return options_; }
     [[nodiscard]] Key const& key() const noexcept { return key_; }
+    [[nodiscard]] std::uint64_t hash_of_name() const noexcept { return hash_of_name_; }
 
     /// What happens when the store fails: what was chosen, else what suits `when`.
     [[nodiscard]] on_store_failure when_store_fails() const noexcept {
@@ -58,6 +61,7 @@ class persistence {
     std::shared_ptr<Store> store_;
     persist_options options_;
     Key key_;
+    std::uint64_t hash_of_name_ = 0;
 };
 
 /// Remembers attempts, budget, due time, token and checkpoint in `store`, so that the same call after

@@ -7,6 +7,7 @@
 #include <recoup/store/detail/file_guard.hpp>
 #include <recoup/store/detail/journal_frame.hpp>
 #include <recoup/store/detail/membership.hpp>
+#include <recoup/store/detail/slot_hash.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -36,10 +37,12 @@ struct slot_content {
 class journal_slots {
   public:
     static constexpr std::size_t slot_count = 1024;
-    static constexpr std::size_t slot_bytes = 256;
+    // All that is read lies close together, a cache line a slot; the texts, which are only written, apart.
     static constexpr std::size_t head_bytes = 4096;
-    static constexpr std::size_t file_bytes = head_bytes + slot_count * slot_bytes;
-    static constexpr std::size_t identity_bytes_max = slot_bytes - 48;
+    static constexpr std::size_t slot_bytes = 64;
+    static constexpr std::size_t identity_bytes_max = 192;
+    static constexpr std::size_t texts_begin = head_bytes + slot_count * slot_bytes;
+    static constexpr std::size_t file_bytes = texts_begin + slot_count * identity_bytes_max;
 
     /// How a slot was let go.
     enum class ending : std::uint8_t {
@@ -114,14 +117,24 @@ class journal_slots {
 
     [[nodiscard]] bool open() const noexcept { return static_cast<bool>(map_); }
 
+    /// Says that the slot of `hash` is about to be taken: its memory is fetched meanwhile.
+    void expect(std::uint64_t hash) const noexcept {
+        __builtin_prefetch(slot(home(hash)), 1);
+        __builtin_prefetch(texts(home(hash)), 1);
+    }
+
     /// Takes the slot of `id`, if nobody has it or its neighbours on the ordinary way.
     ///
     /// Returns: the slot; or -1, and then the ordinary way is the one to go.
-    int begin(operation_ref id, std::uint64_t hash, std::uint64_t fingerprint,
+    int begin(operation_ref const& id, std::uint64_t hash, std::uint64_t fingerprint,
               void const* runner) noexcept {
         auto const size = id.space.size() + id.name.size() + id.key.size();
         if (size > identity_bytes_max) return -1;
         auto const index = home(hash);
+        expect(hash);
+        // While the slot's memory comes.
+        auto const started =
+            static_cast<std::uint64_t>(platform::coarse_system_now().time_since_epoch().count());
         auto expected = word(index).load(std::memory_order_relaxed);
         if ((expected & ~sequence_mask) != 0) return -1;
         if (!word(index).compare_exchange_strong(expected, (expected + sequence_one) | taken,
@@ -129,19 +142,13 @@ class journal_slots {
                                                  std::memory_order_relaxed))
             return -1;
         auto* const at = slot(index);
-        auto const started =
-            static_cast<std::uint64_t>(platform::coarse_system_now().time_since_epoch().count());
         field(index, 16).store(little(fingerprint), std::memory_order_relaxed);
         field(index, 24).store(little(started), std::memory_order_relaxed);
         field(index, 40).store(reinterpret_cast<std::uintptr_t>(runner), std::memory_order_relaxed);
         place_number(at + 32, static_cast<std::uint16_t>(id.space.size()));
         place_number(at + 34, static_cast<std::uint16_t>(id.name.size()));
         place_number(at + 36, static_cast<std::uint16_t>(id.key.size()));
-        auto* to = at + 48;
-        for (auto const text : {id.space, id.name, id.key}) {
-            std::memcpy(to, text.data(), text.size());
-            to += text.size();
-        }
+        copied(id.key, copied(id.name, copied(id.space, texts(index))));
         // Whole from here on.
         field(index, 8).store(little(checksum(hash, fingerprint, started)),
                               std::memory_order_release);
@@ -153,15 +160,12 @@ class journal_slots {
         auto const index = static_cast<std::size_t>(which);
         auto& state = word(index);
         field(index, 8).store(0, std::memory_order_release);
-        auto now = state.load(std::memory_order_relaxed);
-        while (true) {
-            // Who waits gets a share in place of the slot, so that nobody begins it in between.
-            auto const wanted = (now & waited) != 0;
-            auto const next = (now & ~(taken | waited)) + (wanted ? share_one : 0);
-            if (state.compare_exchange_weak(now, next, std::memory_order_acq_rel,
-                                            std::memory_order_relaxed))
-                return wanted ? ending::waited : ending::free;
-        }
+        auto const before = state.fetch_sub(taken, std::memory_order_acq_rel);
+        if ((before & waited) == 0) [[likely]]
+            return ending::free;
+        // Who waits gets a share in place of the slot; until then the mark keeps it from being begun.
+        state.fetch_add(share_one - waited, std::memory_order_acq_rel);
+        return ending::waited;
     }
 
     /// Exchanges a slot for a share in it: its owner goes on the ordinary way.
@@ -224,15 +228,40 @@ class journal_slots {
     /// Over the identity by its hash, and all else; never 0.
     static std::uint64_t checksum(std::uint64_t hash, std::uint64_t fingerprint,
                                   std::uint64_t started) noexcept {
-        constexpr std::uint64_t odd = 0x9E3779B97F4A7C15U;
-        auto sum = (hash ^ (hash >> 29U)) * odd;
-        sum = (sum ^ fingerprint) * odd;
-        sum = (sum ^ (sum >> 32U) ^ started) * odd;
-        return (sum ^ (sum >> 29U)) | 1U;
+        return folded(
+                   folded(hash ^ 0xA0761D6478BD642FU, fingerprint ^ 0xE7037ED1A0B428DBU) ^ started,
+                   0x9E3779B97F4A7C15U) |
+               1U;
+    }
+
+    /// Texts are short here, and a call of memcpy that does not know how short costs more than they do.
+    static char* copied(std::string_view text, char* to) noexcept {
+        auto const* const from = text.data();
+        auto const size = text.size();
+        // The first and the last part of it, which may overlap.
+        auto const ends = [&]<class Word>(Word first) {
+            auto last = first;
+            std::memcpy(&first, from, sizeof first);
+            std::memcpy(&last, from + size - sizeof last, sizeof last);
+            std::memcpy(to, &first, sizeof first);
+            std::memcpy(to + size - sizeof last, &last, sizeof last);
+        };
+        if (size > 16)
+            std::memcpy(to, from, size);
+        else if (size >= 8)
+            ends(std::uint64_t{0});
+        else if (size >= 4)
+            ends(std::uint32_t{0});
+        else
+            for (std::size_t i = 0; i != size; ++i) to[i] = from[i];
+        return to + size;
     }
 
     [[nodiscard]] char* slot(std::size_t index) const noexcept {
         return map_.data() + head_bytes + index * slot_bytes;
+    }
+    [[nodiscard]] char* texts(std::size_t index) const noexcept {
+        return map_.data() + texts_begin + index * identity_bytes_max;
     }
     [[nodiscard]] std::atomic<std::uint64_t>& word(std::size_t index) const noexcept {
         static_assert(sizeof(std::atomic<std::uint64_t>) == 8 &&
@@ -265,20 +294,21 @@ class journal_slots {
             auto const* const at = data + head_bytes + i * slot_bytes;
             auto const state = number_at<std::uint64_t>(at);
             if ((state & taken) == 0) continue;
-            std::string_view const bytes{at, slot_bytes};
+            std::string_view const bytes{data + texts_begin + i * identity_bytes_max,
+                                         identity_bytes_max};
             auto const space = std::size_t{number_at<std::uint16_t>(at + 32)};
             auto const name = std::size_t{number_at<std::uint16_t>(at + 34)};
             auto const key = std::size_t{number_at<std::uint16_t>(at + 36)};
             slot_content found;
             auto whole = space + name + key <= identity_bytes_max;
             if (whole) {
-                found.id = {std::string{bytes.substr(48, space)},
-                            std::string{bytes.substr(48 + space, name)},
-                            std::string{bytes.substr(48 + space + name, key)}};
+                found.id = {std::string{bytes.substr(0, space)},
+                            std::string{bytes.substr(space, name)},
+                            std::string{bytes.substr(space + name, key)}};
                 found.fingerprint = number_at<std::uint64_t>(at + 16);
                 found.started = system_time{duration{number_at<std::int64_t>(at + 24)}};
                 whole = number_at<std::uint64_t>(at + 8) ==
-                            checksum(hash_of(found.id), found.fingerprint,
+                            checksum(slot_hash(found.id), found.fingerprint,
                                      number_at<std::uint64_t>(at + 24)) &&
                         valid(found.id);
             }

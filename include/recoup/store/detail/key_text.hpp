@@ -2,11 +2,12 @@
 #pragma once
 
 #include <recoup/core/encoding.hpp>
+#include <recoup/store/detail/decimal.hpp>
 
 #include <array>
-#include <charconv>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -23,8 +24,17 @@ class key_text {
         static_assert(std::integral<K> || textual<K>,
                       "recoup: the key function of persist returns text or an integer");
         if constexpr (std::integral<K> && !std::same_as<K, bool>) {
-            auto const end = std::to_chars(small_.data(), small_.data() + small_.size(), key).ptr;
+            auto* to = small_.data();
+            auto number = static_cast<std::uint64_t>(key);
+            if constexpr (std::is_signed_v<K>) {
+                if (key < 0) {
+                    *to++ = '-';
+                    number = 0 - number;
+                }
+            }
+            auto const* const end = put_decimal(to, number);
             size_ = static_cast<std::size_t>(end - small_.data());
+            is_number_ = true;
         } else if constexpr (std::same_as<K, bool>) {
             assign(key ? "true" : "false");
         } else {
@@ -37,6 +47,9 @@ class key_text {
                                       : std::string_view{large_};
     }
 
+    /// Whether it consists of digits, and perhaps a sign.
+    [[nodiscard]] bool is_number() const noexcept { return is_number_; }
+
   private:
     void assign(std::string_view text) {
         size_ = text.size();
@@ -48,6 +61,7 @@ class key_text {
 
     std::array<char, 112> small_;
     std::size_t size_ = 0;
+    bool is_number_ = false;
     std::string large_{};
 };
 

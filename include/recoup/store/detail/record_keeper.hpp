@@ -90,6 +90,11 @@ class record_keeper {
                    (cheap_input<std::remove_cvref_t<Args>> && ...) || !Driver::takes_constants;
         }(std::type_identity<typename Driver::arguments_type>{});
 
+    /// Space and name are known to be valid; the digits of a number are.
+    [[nodiscard]] bool key_is_valid() const noexcept {
+        return key_.is_number() || (!id_.key.empty() && valid_identifier(id_.key));
+    }
+
     /// Returns: false where an argument cannot be encoded; `trouble_` says why.
     bool read_input() {
         if (fingerprint_) return true;

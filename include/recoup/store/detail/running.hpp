@@ -44,6 +44,7 @@ struct running_operation {
 class running_registry {
   public:
     using key = std::tuple<void const*, std::string, std::string, std::string>;
+    using table = std::map<key, std::shared_ptr<running_operation>>;
 
     static running_registry& instance() {
         static running_registry registry;
@@ -55,22 +56,38 @@ class running_registry {
     /// Returns: the entry, and whether it is new; if not, another call runs the operation.
     std::pair<std::shared_ptr<running_operation>, bool> enter(
         key const& which, void const* runner = this_thread_mark()) {
+        auto at = enter_at(which, runner);
+        return {std::move(at.entry), at.fresh};
+    }
+
+    /// An entry, and where it is: the runner's stays there until it leaves.
+    struct entered {
+        std::shared_ptr<running_operation> entry;
+        bool fresh;
+        table::iterator at;
+    };
+    entered enter_at(key const& which, void const* runner = this_thread_mark()) {
         std::lock_guard lock{mutex_};
-        auto& slot = running_[which];
-        if (slot) return {slot, false};
-        slot = std::make_shared<running_operation>();
-        slot->runner = runner;
-        return {slot, true};
+        if (auto const found = running_.find(which); found != running_.end())
+            return {found->second, false, found};
+        auto made = std::make_shared<running_operation>();
+        made->runner = runner;
+        auto const at = running_.emplace(which, made).first;
+        return {std::move(made), true, at};
     }
 
     void leave(key const& which) noexcept {
         std::lock_guard lock{mutex_};
         running_.erase(which);
     }
+    void leave(table::iterator at) noexcept {
+        std::lock_guard lock{mutex_};
+        running_.erase(at);
+    }
 
   private:
     std::mutex mutex_;
-    std::map<key, std::shared_ptr<running_operation>> running_;
+    table running_;
 };
 
 /// How a wait for another call's result ended.
@@ -104,19 +121,20 @@ class running_claim {
 
     /// Returns: null when it is ours now, else the one who runs it.
     std::shared_ptr<running_operation> enter(void const* store, operation_ref id) {
-        auto which = running_registry::key{store, id.space, id.name, id.key};
-        auto [entry, ours] = running_registry::instance().enter(which);
-        if (!ours) return entry;
-        key_ = std::move(which);  // kept, so that leaving needs no memory
-        entry_ = std::move(entry);
+        auto found = running_registry::instance().enter_at(
+            {store, std::string{id.space}, std::string{id.name}, std::string{id.key}});
+        if (!found.fresh) return std::move(found.entry);
+        place_ = found.at;
+        entry_ = std::move(found.entry);
         return nullptr;
     }
 
     /// Makes an operation ours that is: whoever waits for it has entered it in our name, or nobody has.
     void adopt(void const* store, operation_ref id) {
-        auto which = running_registry::key{store, id.space, id.name, id.key};
-        entry_ = running_registry::instance().enter(which).first;
-        key_ = std::move(which);
+        auto found = running_registry::instance().enter_at(
+            {store, std::string{id.space}, std::string{id.name}, std::string{id.key}});
+        place_ = found.at;
+        entry_ = std::move(found.entry);
     }
 
     [[nodiscard]] bool held() const noexcept { return entry_ != nullptr; }
@@ -144,7 +162,7 @@ class running_claim {
 
     void release() noexcept {
         if (!entry_) return;
-        running_registry::instance().leave(key_);
+        running_registry::instance().leave(place_);
         {
             std::lock_guard lock{entry_->mutex};
             entry_->done = true;
@@ -154,7 +172,9 @@ class running_claim {
     }
 
   private:
-    running_registry::key key_{};
+    // Where the entry is, so that leaving needs neither memory nor a look-up; and a claim that is never
+    // used, which is most of them, costs two words.
+    running_registry::table::iterator place_{};
     std::shared_ptr<running_operation> entry_{};
 };
 

@@ -40,6 +40,7 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
     using keeper::fresh_record;
     using keeper::has_slots;
     using keeper::id_;
+    using keeper::key_is_valid;
     using keeper::policy_;
     using keeper::put;
     using keeper::read_input;
@@ -60,7 +61,27 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
     ///
     /// Returns: the end, where the callable need not or must not be called.
     std::optional<Result> open() {
-        if (!valid(id_))
+        if constexpr (has_slots)
+            if (begin_in_slot()) return std::nullopt;
+        return open_record();
+    }
+
+  private:
+    /// Records the intent of an operation of which nothing is known in a slot: as durable as a record
+    /// would be, and one is made when it is needed. The path of nearly all calls, and so a short one.
+    bool begin_in_slot() {
+        if (policy_.options().when != persist_when::start ||
+            policy_.options().retain > duration{} || !fingerprint_ || !key_is_valid())
+            return false;
+        auto const hash = slot_hash(policy_.hash_of_name(), id_.key);
+        if (!claim_.begin(policy_.store(), id_, hash, *fingerprint_)) return false;
+        driver_.state().sink = this;
+        driver_.emit(event_kind::recorded);
+        return true;
+    }
+
+    [[gnu::noinline]] std::optional<Result> open_record() {
+        if (!key_is_valid())
             return refuse(failure{category::invalid_input, errc::key_invalid},
                           stop_reason::not_retryable);
         if constexpr (!stores_result) {
@@ -80,6 +101,7 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
                       stop_reason::busy);
     }
 
+  public:
     /// Records what the next attempt must know.
     ///
     /// Returns: why it must not be made, or `none`.
@@ -126,6 +148,17 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
     ///
     /// Returns: a failure, where the record could not be ended and no work is wanted without one.
     std::optional<lost_success> succeeded(Result const& outcome) {
+        if constexpr (has_slots) {
+            if (!record_ && claim_.in_slot()) {
+                claim_.publish(outcome);
+                return std::nullopt;
+            }
+        }
+        return record_succeeded(outcome);
+    }
+
+  private:
+    [[gnu::noinline]] std::optional<lost_success> record_succeeded(Result const& outcome) {
         auto const end = end_success(outcome);
         claim_.publish(outcome);
         auto const accepted = end == writing::done || end == writing::unprotected ||
@@ -134,6 +167,7 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
         return lost_success{std::move(trouble_), reason(end)};
     }
 
+  public:
     /// Ends the record of a failure.
     void failed(failure const& last) {
         if (left_ || (!record_ && last.attempts() == 0)) return;
@@ -223,7 +257,7 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
         if constexpr (has_slots) {
             // The intent is in a slot, as durable as a record would be; one is made when it is needed.
             if (!claim_.held() && policy_.options().retain <= duration{} &&
-                claim_.begin(policy_.store(), id_, *fingerprint_)) {
+                claim_.begin(policy_.store(), id_, slot_hash(id_), *fingerprint_)) {
                 driver_.emit(event_kind::recorded);
                 return {};
             }

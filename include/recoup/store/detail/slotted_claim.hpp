@@ -2,8 +2,8 @@
 #pragma once
 
 #include <recoup/core/identity.hpp>
-#include <recoup/store/detail/membership.hpp>
 #include <recoup/store/detail/running.hpp>
+#include <recoup/store/detail/slot_hash.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -37,18 +37,21 @@ class slotted_claim {
     slotted_claim() noexcept = default;
     slotted_claim(slotted_claim const&) = delete;
     slotted_claim& operator=(slotted_claim const&) = delete;
-    ~slotted_claim() { release(); }
+    ~slotted_claim() {
+        if (slot_ >= 0 || shares_ || registered_.held()) [[unlikely]]
+            release();
+    }
 
-    /// Records the intent in a slot. False: the ordinary way is the one to go.
-    bool begin(Store& store, operation_ref id, std::uint64_t fingerprint) noexcept {
+    /// Records the intent in a slot. False: the ordinary way is the one to go. `id` outlives the claim.
+    bool begin(Store& store, operation_ref const& id, std::uint64_t hash,
+               std::uint64_t fingerprint) noexcept {
         auto* const table = store.flight();
         if (table == nullptr) return false;
-        auto const hash = hash_of(id);
         auto const taken = table->begin(id, hash, fingerprint, this_thread_mark());
         if (taken < 0) return false;
         store_ = &store;
         table_ = table;
-        id_ = id;
+        id_ = &id;
         hash_ = hash;
         slot_ = taken;
         // A record may have been made between our look for one and now.
@@ -57,11 +60,11 @@ class slotted_claim {
         return false;
     }
 
-    /// Returns: null when it is ours now, else the one who runs it.
-    std::shared_ptr<running_operation> enter(Store* store, operation_ref id) {
+    /// Returns: null when it is ours now, else the one who runs it. `id` outlives the claim.
+    std::shared_ptr<running_operation> enter(Store* store, operation_ref const& id) {
         auto* const table = store->flight();
         if (table == nullptr) return registered_.enter(store, id);
-        auto const hash = hash_of(id);
+        auto const hash = slot_hash(id);
         while (true) {
             auto const in_slot = table->share(hash);
             auto share = held_share{table, hash};
@@ -71,7 +74,7 @@ class slotted_claim {
                 store_ = store;
                 table_ = table;
                 hash_ = hash;
-                id_ = id;
+                id_ = &id;
                 shares_ = true;
                 share.table = nullptr;
                 return nullptr;
@@ -89,11 +92,13 @@ class slotted_claim {
 
     [[nodiscard]] bool held() const noexcept { return slot_ >= 0 || registered_.held(); }
 
+    [[nodiscard]] bool in_slot() const noexcept { return slot_ >= 0; }
+
     /// There is a record now, which says all that the slot does.
     void settle() {
         if (slot_ < 0) return;
         std::lock_guard const lock{slot_waiting_mutex()};
-        registered_.adopt(store_, id_);
+        registered_.adopt(store_, *id_);
         table_->exchange_for_share(slot_);
         slot_ = -1;
         shares_ = true;
@@ -102,18 +107,24 @@ class slotted_claim {
     /// Hands the result to those who wait, and leaves.
     template <class Result>
     void publish(Result const& result) {
-        if (slot_ >= 0 && !leave_slot()) return;
-        registered_.publish(result);
-        unshare();
+        if (slot_ >= 0 && !leave_slot()) [[likely]]
+            return;
+        publish_registered(result);
     }
 
-    void release() noexcept {
+    [[gnu::noinline]] void release() noexcept {
         if (slot_ >= 0) leave_slot();
         registered_.release();
         unshare();
     }
 
   private:
+    template <class Result>
+    [[gnu::noinline]] void publish_registered(Result const& result) {
+        registered_.publish(result);
+        unshare();
+    }
+
     using table_type = std::remove_pointer_t<decltype(std::declval<Store&>().flight())>;
 
     struct held_share {
@@ -129,12 +140,15 @@ class slotted_claim {
 
     /// Returns: whether somebody waits; then it is registered.
     bool leave_slot() noexcept {
-        auto const ended = table_->end(std::exchange(slot_, -1));
-        if (ended == table_type::ending::free) return false;
+        if (table_->end(std::exchange(slot_, -1)) == table_type::ending::free) [[likely]]
+            return false;
+        register_for_waiting();
+        return true;
+    }
+    [[gnu::noinline]] void register_for_waiting() noexcept {
         shares_ = true;
         std::lock_guard const lock{slot_waiting_mutex()};
-        registered_.adopt(store_, id_);
-        return true;
+        registered_.adopt(store_, *id_);
     }
 
     void unshare() noexcept {
@@ -143,7 +157,7 @@ class slotted_claim {
 
     Store* store_ = nullptr;
     table_type* table_ = nullptr;  // kept: a store that stops meanwhile gives no table any more
-    operation_ref id_{};
+    operation_ref const* id_ = nullptr;
     std::uint64_t hash_ = 0;
     int slot_ = -1;
     bool shares_ = false;
