@@ -25,7 +25,7 @@ static_assert(std::is_error_code_enum_v<recoup::errc>);
 
 TEST_CASE("Every kind of event has a name of its own") {
     std::set<std::string_view> names;
-    auto const last = static_cast<int>(recoup::event_kind::operation_failed);
+    auto const last = static_cast<int>(recoup::event_kind::step_undone);
     for (int i = 0; i <= last; ++i) names.insert(to_string(static_cast<recoup::event_kind>(i)));
     CHECK(names.size() == static_cast<std::size_t>(last) + 1);
     CHECK_FALSE(names.contains("unknown"));
@@ -37,7 +37,7 @@ TEST_CASE("Every kind of event has a name of its own") {
 
 TEST_CASE("Every reason to stop has a name of its own") {
     std::set<std::string_view> names;
-    auto const last = static_cast<int>(recoup::stop_reason::busy);
+    auto const last = static_cast<int>(recoup::stop_reason::shut_down);
     for (int i = 0; i <= last; ++i) names.insert(to_string(static_cast<recoup::stop_reason>(i)));
     CHECK(names.size() == static_cast<std::size_t>(last) + 1);
     std::ostringstream out;
@@ -47,7 +47,7 @@ TEST_CASE("Every reason to stop has a name of its own") {
 
 TEST_CASE("Every error of the library's own has a text of its own") {
     std::set<std::string> texts;
-    auto const last = static_cast<int>(recoup::errc::result_unstorable);
+    auto const last = static_cast<int>(recoup::errc::shut_down);
     for (int i = 1; i <= last; ++i) {
         auto const code = make_error_code(static_cast<recoup::errc>(i));
         CHECK(code.category() == recoup::recoup_category());

@@ -104,6 +104,13 @@ class installation {
         return nlohmann::json::parse(printed.output).back().at("files");
     }
 
+    /// Whether the launcher has come so far as to record what it installs.
+    [[nodiscard]] bool recorded() const {
+        if (!std::filesystem::exists(state())) return false;
+        auto const printed = run(status_command());
+        return printed.code == 0 && !nlohmann::json::parse(printed.output).empty();
+    }
+
     /// Whether each model is in its place with the right checksum.
     [[nodiscard]] bool all_right() const {
         for (auto const& model : models_) {

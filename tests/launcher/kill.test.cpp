@@ -43,9 +43,10 @@ int kill_often(installation const& site, kills const& what, std::uint64_t seed) 
     std::mt19937_64 random{seed};
     std::uniform_int_distribution<int> moment{20, what.milliseconds_max};
     int killed = 0;
+    bool recorded = false;
     for (int i = 0; i < what.count; ++i) {
-        // The first run installs, all others resume what it recorded, if it came so far.
-        bool const recorded = std::filesystem::exists(site.state()) && i > 1;
+        // A run installs until one has come so far as to record it; all others resume that.
+        recorded = recorded || site.recorded();
         support::child_process launcher{
             with_interval(recorded ? site.resume_command() : site.install_command()),
             site.folder() / "killed.out"};

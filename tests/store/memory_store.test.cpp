@@ -28,16 +28,21 @@ constexpr system_time at(int seconds) { return system_time{std::chrono::seconds{
 
 TEST_CASE("a memory store keeps the contract of a persistence policy", "[concurrent]") {
     auto const make = [] {
-        return std::make_unique<memory_store>(
-            recoup::memory_store_options{.records_max = 400, .record_bytes_max = 1U << 20U});
+        return std::make_unique<memory_store>(recoup::memory_store_options{
+            .records_max = 400, .operations_max = 300, .record_bytes_max = 1U << 20U});
     };
     auto const report = recoup::testing::check_store(make, {.durability = recoup::durability::none,
                                                             .records_max = 400,
+                                                            .operations_max = 300,
                                                             .record_bytes_max = 1U << 20U});
     INFO(report);
     CHECK(report.ok());
     CHECK(report.skipped ==
-          std::vector<std::string>{"a reopened store gives what was acknowledged"});
+          std::vector<std::string>{
+              "a reopened store gives what was acknowledged",
+              "a reopened store gives the operations and steps that were acknowledged",
+              "a reopened store takes owners of before for dead",
+              "what a transaction records is recorded whole, under the fence"});
 }
 
 TEST_CASE("a full memory store makes room by removing what has expired by the callers' clock") {
@@ -91,6 +96,69 @@ TEST_CASE("an empty memory store contains nothing, and a filled one denies nothi
         denied += store.may_contain(what.id) ? 0 : 1;
     }
     CHECK(denied == 0);
+}
+
+TEST_CASE("a memory store that is full of operations makes room by what has ended and expired") {
+    memory_store store{{.operations_max = 2}};
+    auto const owner = store.enter("a test", std::chrono::hours{1}).value();
+    recoup::operation_record what;
+    what.id = {"", "install", "first"};
+    what.status = recoup::operation_status::failed;
+    what.updated = at(1);
+    what.expires = at(10);
+    auto const first = store.start(what, owner).value().record;
+    std::vector<recoup::step_record> const steps{recoup::step_record{.index = 3}};
+    REQUIRE(
+        store.write({.number = first.number, .epoch = first.epoch, .steps = steps}).has_value());
+    what.id.key = "second";
+    what.status = recoup::operation_status::pending;
+    what.updated = at(10);
+    REQUIRE(store.start(what, 0).has_value());
+
+    what.id.key = "third";
+    auto const refused = store.start(what, 0);
+    REQUIRE(refused.has_error());
+    CHECK(refused.error().code() == store_errc::full);
+    CHECK(refused.error().message() == "the memory store holds 2 operations; its limit is 2");
+
+    // Its owner is gone, and the newest `updated` has reached its expiry: it may go.
+    REQUIRE(store.leave(owner).has_value());
+    CHECK(store.start(what, 0).value().made);
+    CHECK_FALSE(store.find(first.id).value().has_value());
+    CHECK(store.steps(first.number).value().empty());
+}
+
+TEST_CASE("errors of a memory store's operations say which one, and what was found and expected") {
+    memory_store store{{.record_bytes_max = 200}};
+    auto const owner = store.enter("a test", std::chrono::hours{1}).value();
+    recoup::operation_record what;
+    what.id = {"space", "install", "a"};
+    auto const made = store.start(what, owner).value().record;
+    CHECK(store.write({.number = made.number, .epoch = 7}).error().message() ==
+          "operation space/install/a is in epoch 1; this writer's is 7");
+    CHECK(store.take(made.number, 1, owner).error().message() ==
+          "operation space/install/a is run by owner 1");
+    CHECK(store.take(made.number, 5, owner).error().message() ==
+          "operation space/install/a is in epoch 1; expected 5");
+    CHECK(store.take(99, 1, owner).error().message() == "there is no operation 99 any more");
+    REQUIRE(store.write({.number = made.number, .epoch = 1, .release = true}).has_value());
+    CHECK(store.write({.number = made.number, .epoch = 1}).error().message() ==
+          "operation space/install/a is in epoch 1 and has no owner; this writer's is 1");
+    CHECK(store.renew(9, std::chrono::hours{1}).error().message() == "owner 9 is not alive");
+    what.id.key = "b";
+    what.input.assign(100, 'x');
+    CHECK(store.start(what, owner).error().code() == store_errc::too_large);
+}
+
+TEST_CASE("a sleep of the least duration there is begins at the end of time, and nothing wraps") {
+    recoup::operation_record what;
+    what.due = system_time::max();
+    what.delay = recoup::duration::min();
+    CHECK(recoup::detail::is_due(what, at(0)));
+    what.delay = recoup::duration::max();
+    CHECK_FALSE(recoup::detail::is_due(what, at(0)));
+    what.due = system_time::min();
+    CHECK(recoup::detail::is_due(what, system_time::min()));
 }
 
 }  // namespace

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// What the tests of the SQLite store share: a folder of their own, a plain connection, some records.
+// What the tests of the SQLite store share: a plain connection, some records.
 
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <recoup/store/sqlite_store.hpp>
 
@@ -20,29 +21,6 @@
 #include <sys/stat.h>
 
 namespace recoup_test {
-
-/// A folder that is removed at the end.
-class temporary_folder {
-  public:
-    temporary_folder() {
-        auto pattern = (std::filesystem::temp_directory_path() / "recoup-store-XXXXXX").string();
-        if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error{"no temporary folder"};
-        path_ = std::filesystem::canonical(pattern).string();
-    }
-    temporary_folder(temporary_folder const&) = delete;
-    temporary_folder& operator=(temporary_folder const&) = delete;
-    ~temporary_folder() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    [[nodiscard]] std::string operator/(std::string const& name) const {
-        return path_ + "/" + name;
-    }
-    [[nodiscard]] std::string const& path() const { return path_; }
-
-  private:
-    std::string path_;
-};
 
 /// Any file system will do for a test that does not cut the power.
 inline recoup::sqlite_store_options anywhere(

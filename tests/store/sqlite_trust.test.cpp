@@ -70,17 +70,21 @@ TEST_CASE("a file whose schema was changed in any way is refused and left as it 
     fill(path, 3);
     auto const [sql, words] = GENERATE(table<char const*, char const*>({
         {"CREATE TRIGGER planted BEFORE UPDATE ON recoup_record BEGIN SELECT RAISE(IGNORE); END",
-         "holds the trigger \"planted\" where recoup_record should be"},
+         "holds the trigger \"planted\" where recoup_operation should be"},
         {"CREATE TRIGGER zz AFTER INSERT ON recoup_record BEGIN DELETE FROM recoup_record; END",
          "holds the trigger \"zz\" besides"},
         {"CREATE VIEW zz AS SELECT * FROM recoup_record", "holds the view \"zz\" besides"},
         {"ALTER TABLE recoup_record RENAME TO old; CREATE VIEW recoup_record AS SELECT * FROM old",
-         "holds the table \"old\" where recoup_record should be"},
-        {"CREATE TABLE more (x)", "holds the table \"more\" where recoup_record should be"},
+         "holds the view \"recoup_record\" where recoup_record should be"},
+        {"CREATE TABLE recoup_zz (x)", "holds the table \"recoup_zz\" besides"},
+        {"CREATE TABLE RECOUP_zz (x)",
+         "holds the table \"RECOUP_zz\" where recoup_operation should be"},
+        {"CREATE VIRTUAL TABLE zz USING fts5(x)", "holds the table \"zz\""},
         {"CREATE INDEX recoup_more ON recoup_record (name)", "holds the index \"recoup_more\""},
         {"DROP INDEX recoup_record_identity",
          "holds the table \"recoup_state\" where recoup_record_identity should be"},
-        {"DROP TABLE recoup_state", "lacks the table recoup_state"},
+        {"DROP TABLE recoup_state", "holds the table \"recoup_step\" where recoup_state should be"},
+        {"DROP TABLE recoup_step", "lacks the table recoup_step"},
         {"ALTER TABLE recoup_record ADD COLUMN extra INTEGER",
          "has another definition of recoup_record"},
         {"DROP INDEX recoup_record_identity; "
@@ -127,7 +131,7 @@ TEST_CASE("a file of a newer version is refused with the versions named") {
     CHECK(is(refused, store_errc::newer_version));
     CHECK_THAT(refused.message(),
                ContainsSubstring("a.db has schema version 7; this version of the library "
-                                 "reads up to 1"));
+                                 "reads up to 2"));
     CHECK(file_bytes(folder / "a.db") == before);
 }
 
@@ -207,12 +211,12 @@ TEST_CASE("a file of an older version is migrated with all its records, once") {
     auto const unwritten = opening_error(path, looking);
     CHECK(is(unwritten, store_errc::read_only));
     CHECK_THAT(unwritten.message(),
-               ContainsSubstring("has schema version 0 and must be migrated to 1"));
+               ContainsSubstring("has schema version 0 and must be migrated to 2"));
     for (int round = 0; round != 2; ++round) {
         sqlite_store store{path, anywhere()};
         CHECK(store.list().value() == records);
         CHECK(store.verify().value().ok());
-        CHECK(plain_connection{path}.ask("PRAGMA user_version") == "1");
+        CHECK(plain_connection{path}.ask("PRAGMA user_version") == "2");
     }
     sqlite_store store{path, anywhere()};
     CHECK(store.clean_up(system_time{std::chrono::seconds{1}}, 10).value() == 1);
@@ -223,7 +227,7 @@ TEST_CASE("an older file that does not look like one is left as it is") {
     temporary_folder folder;
     auto const path = folder / "a.db";
     make_version_0(path, {});
-    change(path, "CREATE TABLE more (x)");
+    change(path, "CREATE TABLE recoup_more (x)");
     auto const before = file_bytes(path);
     CHECK(is(opening_error(path), store_errc::foreign_schema));
     CHECK(file_bytes(path) == before);

@@ -3,6 +3,7 @@
 
 #include "support/catch.hpp"
 
+#include "store/faulty_durable_store.hpp"
 #include "store/faulty_store.hpp"
 
 #include <recoup/store/memory_store.hpp>
@@ -149,6 +150,129 @@ TEST_CASE("a report prints what was violated, and a failed check says so at most
     for (auto const& check : report.checked)
         CHECK(std::count_if(report.violations.begin(), report.violations.end(),
                             [&](auto const& found) { return found.check == check; }) <= 10);
+}
+
+static_assert(recoup::durable_store<recoup_test::faulty_durable_store>);
+static_assert(!recoup::durable_store<recoup_test::faulty_store>);
+
+store_conformance_options const limited_operations{.operations_max = 100,
+                                                   .record_bytes_max = 1U << 16U,
+                                                   .large_value_bytes = 1U << 14U,
+                                                   .rounds = 24};
+
+TEST_CASE("a durable store without a mistake passes every check of the suite", "[concurrent]") {
+    auto const report = check_store(
+        recoup_test::faulty_durable_stores{recoup_test::durable_bug::none}, limited_operations);
+    INFO(report);
+    CHECK(report.ok());
+    CHECK(report.checked.size() == 22 + 35 - 2);
+    CHECK(report.skipped ==
+          std::vector<std::string>{"may_contain has no false negative",
+                                   "a store that holds its limit of records is full and goes on"});
+}
+
+TEST_CASE("the suite finds each of many mistakes of a durable store, by the check that is for it",
+          "[concurrent]") {
+    using recoup_test::durable_bug;
+    constexpr auto start =
+        "start records an operation under a new number, in epoch 1, with its owner";
+    constexpr auto numbers = "no number and no owner comes again, also after a removal";
+    constexpr auto binary = "empty, binary and large values of operations and steps come back";
+    constexpr auto identities = "operations of any identity are told apart, and from records";
+    constexpr auto head = "a write replaces the head but for what is the store's";
+    constexpr auto steps =
+        "steps are added, replaced by their index, and dropped where that is asked";
+    constexpr auto fence =
+        "a write of another epoch, without an owner or after a removal is fenced";
+    constexpr auto wanted =
+        "claim gives operations of the names and the namespace that were asked for";
+    constexpr auto due = "claim gives what is pending or running, and due";
+    constexpr auto order = "claim gives those due first first, and as many as asked";
+    constexpr auto values = "claim raises the epoch, notes the owner and changes nothing else";
+    constexpr auto owned = "claim leaves what a living owner has, and gives it once that has left";
+    constexpr auto take = "take claims one operation of any status under its epoch";
+    constexpr auto cancel = "a wish to cancel is told until a head takes it back";
+    constexpr auto remove = "remove takes an operation and its steps, under the conditions of take";
+    constexpr auto list = "operations gives what matches in the order of numbers, page by page";
+    constexpr auto clean_up =
+        "clean_up removes operations that have ended and expired, with their steps";
+    auto const [which, expected] = GENERATE_COPY(table<durable_bug, char const*>({
+        {durable_bug::epoch_starts_at_zero, start},
+        {durable_bug::start_forgets_owner, start},
+        {durable_bug::start_overwrites,
+         "a start of what is there gives it back and changes nothing"},
+        {durable_bug::numbers_come_again, numbers},
+        {durable_bug::owners_come_again, numbers},
+        {durable_bug::drops_note, "every field of an operation comes back as it was written"},
+        {durable_bug::drops_step_state, "every field of a step comes back as it was written"},
+        {durable_bug::empty_result_is_absent, binary},
+        {durable_bug::step_value_ends_at_nul, binary},
+        {durable_bug::counts_are_signed,
+         "extreme numbers and times of operations and steps come back"},
+        {durable_bug::folds_keys, identities},
+        {durable_bug::is_also_a_record, identities},
+        {durable_bug::head_takes_parent, head},
+        {durable_bug::head_keeps_result, head},
+        {durable_bug::steps_by_insertion, steps},
+        {durable_bug::steps_not_replaced, steps},
+        {durable_bug::drop_steps_comes_last, steps},
+        {durable_bug::ignores_epoch, fence},
+        {durable_bug::writes_without_owner, fence},
+        {durable_bug::fenced_write_drops_steps, fence},
+        {durable_bug::conflict_for_fenced, fence},
+        {durable_bug::release_forgotten, "a last write records and gives back in one"},
+        {durable_bug::claims_any_name, wanted},
+        {durable_bug::claims_any_space, wanted},
+        {durable_bug::claims_blocked, due},
+        {durable_bug::claims_early, due},
+        {durable_bug::ignores_set_back_clock,
+         "claim gives what sleeps since the clock was set back"},
+        {durable_bug::claims_by_number, order},
+        {durable_bug::ignores_limit, order},
+        {durable_bug::epoch_not_raised, values},
+        {durable_bug::claim_sets_running, values},
+        {durable_bug::claims_from_the_living, owned},
+        {durable_bug::left_owner_lives_on, owned},
+        {durable_bug::take_only_pending, take},
+        {durable_bug::take_ignores_epoch, take},
+        {durable_bug::take_from_the_living, take},
+        {durable_bug::wish_forgotten, cancel},
+        {durable_bug::wish_stays, cancel},
+        {durable_bug::renew_tells_all, cancel},
+        {durable_bug::renews_the_dead, "renew is refused to who is not alive"},
+        {durable_bug::remove_from_the_living, remove},
+        {durable_bug::remove_leaves_steps, remove},
+        {durable_bug::list_ignores_parent, list},
+        {durable_bug::list_includes_after, list},
+        {durable_bug::list_limits_first, list},
+        {durable_bug::list_by_key, list},
+        {durable_bug::clean_up_takes_dead, clean_up},
+        {durable_bug::clean_up_leaves_steps, clean_up},
+        {durable_bug::clean_up_counts_steps, clean_up},
+        {durable_bug::never_full_of_operations,
+         "a store that holds its limit of operations is full and goes on"},
+        {durable_bug::large_step_is_cut,
+         "an operation or step above the limit is too large and changes nothing"},
+        {durable_bug::reopens_without_steps,
+         "a reopened store gives the operations and steps that were acknowledged"},
+        {durable_bug::reopens_with_living_owners,
+         "a reopened store takes owners of before for dead"},
+        {durable_bug::transact_keeps_step_of_failure,
+         "what a transaction records is recorded whole, under the fence"},
+        {durable_bug::starts_twice, "of starts of one operation at once exactly one makes it"},
+        {durable_bug::claims_twice, "no operation is claimed twice by claims at once"},
+        {durable_bug::takes_twice, "of takes of one epoch at once exactly one succeeds"},
+        {durable_bug::mixes_up_writers,
+         "concurrent writes to different operations do not disturb each other"},
+        {durable_bug::fenced_write_spoils_the_next,
+         "a fenced write among concurrent ones spoils none of the others"},
+        {durable_bug::writes_in_parts,
+         "a reader sees head and steps of one write together or not at all"},
+    }));
+    auto const report = check_store(recoup_test::faulty_durable_stores{which}, limited_operations);
+    INFO("mistake " << static_cast<int>(which) << '\n' << report);
+    CHECK(std::any_of(report.violations.begin(), report.violations.end(),
+                      [&](auto const& found) { return found.check == expected; }));
 }
 
 }  // namespace

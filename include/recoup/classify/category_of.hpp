@@ -27,6 +27,16 @@ constexpr category category_of_errc(errc code) noexcept {
         case errc::joins_itself: return category::defect;
         case errc::key_invalid: return category::invalid_input;
         case errc::value_unreadable: return category::invalid_schema;
+        case errc::operation_blocked:
+        case errc::operation_dead: return category::unknown;
+        case errc::operation_undone:
+        case errc::shut_down: return category::cancelled;
+        case errc::no_such_operation: return category::not_found;
+        case errc::request_refused: return category::invalid_input;
+        case errc::not_transactional: return category::configuration;
+        case errc::step_mismatch:
+        case errc::step_running:
+        case errc::step_limit: return category::defect;
     }
     return category::unknown;
 }

@@ -21,6 +21,16 @@ enum class errc {
     value_unreadable,    ///< a recorded value is not of the type that was asked for
     process_ended,       ///< an earlier process ended inside an attempt
     result_unstorable,   ///< the result is to be kept, and its type has no encoding
+    operation_blocked,   ///< the durable operation is parked until somebody decides
+    operation_dead,      ///< the durable operation crashed more often than it may
+    operation_undone,    ///< earlier steps of the durable operation are being undone
+    no_such_operation,   ///< the store has no operation of that number, or of that name and key
+    request_refused,     ///< the operation is not in a state that fits what was asked for
+    step_mismatch,       ///< the step was recorded with other arguments, or is of another kind
+    step_running,  ///< a step of that name, or of that id, is running: it needs an id of its own
+    step_limit,    ///< the operation has more steps than it may
+    not_transactional,  ///< the store has no transaction of the type that a step asks for
+    shut_down,          ///< operations were shut down before it ended
 };
 
 namespace detail {
@@ -44,6 +54,16 @@ struct recoup_error_category final : std::error_category {
             case errc::result_unstorable:
                 return "the result is to be kept, but its type has no encoding: include "
                        "<recoup/json.hpp> and give it to_json and from_json";
+            case errc::operation_blocked: return "the operation is parked until somebody decides";
+            case errc::operation_dead: return "the operation crashed more often than it may";
+            case errc::operation_undone: return "the operation is being undone";
+            case errc::no_such_operation: return "there is no such operation";
+            case errc::request_refused: return "the operation is in a state that does not fit";
+            case errc::step_mismatch: return "the step was recorded with other arguments";
+            case errc::step_running: return "a step of that name is running; give it an id";
+            case errc::step_limit: return "the operation has more steps than it may";
+            case errc::not_transactional: return "the store has no such transaction";
+            case errc::shut_down: return "operations were shut down";
         }
         return "unknown recoup error " + std::to_string(code);
     }

@@ -25,6 +25,13 @@ enum class event_kind : std::uint8_t {
     store_failed,         ///< the store could not read or write; the operation is not protected
     operation_succeeded,  ///< the last event of a call
     operation_failed,     ///< the last event of a call
+    operation_parked,     ///< a durable operation is blocked or dead, until somebody decides
+    operation_left,       ///< it goes on elsewhere or later: taken over, given back, or not ended
+    step_recorded,        ///< a step has run, and its result is recorded
+    step_replayed,        ///< a step's recorded result is returned, its callable is not called
+    step_failed,          ///< a step ended in failure, or was not begun because it does not fit
+    step_unreached,       ///< the body has ended without asking for a step that is recorded
+    step_undone,          ///< the compensation of a step has run
 };
 
 /// The name of `kind`, as in the enumeration.
@@ -43,6 +50,13 @@ constexpr std::string_view to_string(event_kind kind) noexcept {
         case event_kind::store_failed: return "store_failed";
         case event_kind::operation_succeeded: return "operation_succeeded";
         case event_kind::operation_failed: return "operation_failed";
+        case event_kind::operation_parked: return "operation_parked";
+        case event_kind::operation_left: return "operation_left";
+        case event_kind::step_recorded: return "step_recorded";
+        case event_kind::step_replayed: return "step_replayed";
+        case event_kind::step_failed: return "step_failed";
+        case event_kind::step_unreached: return "step_unreached";
+        case event_kind::step_undone: return "step_undone";
     }
     return "unknown";
 }
@@ -61,6 +75,7 @@ struct event {
     duration delay{};                          ///< of `retry_scheduled`
     std::string_view operation{};              ///< its name, where it has one
     std::string_view key{};                    ///< its key, where it has one
+    std::string_view step{};                   ///< the name of the step that it is about
 };
 
 /// Sees events. It is called on the thread of the operation, which waits for it: be brief.

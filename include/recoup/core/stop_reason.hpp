@@ -20,6 +20,9 @@ enum class stop_reason : std::uint8_t {
     arguments_consumed = 8,  ///< the first attempt took the arguments with it
     input_mismatch = 9,      ///< the key belongs to a record of another input
     busy = 10,               ///< the operation is running elsewhere and cannot be joined
+    blocked = 11,            ///< a durable operation is parked until somebody decides
+    dead = 12,               ///< a durable operation crashed more often than it may
+    shut_down = 13,          ///< durable operations were shut down; the next start goes on
 };
 
 /// The name of `why`, as in the enumeration.
@@ -36,6 +39,9 @@ constexpr std::string_view to_string(stop_reason why) noexcept {
         case stop_reason::arguments_consumed: return "arguments_consumed";
         case stop_reason::input_mismatch: return "input_mismatch";
         case stop_reason::busy: return "busy";
+        case stop_reason::blocked: return "blocked";
+        case stop_reason::dead: return "dead";
+        case stop_reason::shut_down: return "shut_down";
     }
     return "none";
 }

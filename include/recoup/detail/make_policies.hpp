@@ -6,6 +6,7 @@
 #include <recoup/retry/retry.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -60,6 +61,13 @@ auto make_policies(Given&&... given) {
     return complete<ordered>(std::tuple_cat(hold(std::forward<Given>(given))...));
 }
 
+/// Where a policy is put that is added to others.
+enum class policy_place : std::uint8_t { first, around_retry, last };
+constexpr policy_place place_of(policy_kind kind) noexcept {
+    if (kind == policy_kind::persist) return policy_place::first;
+    return kind == policy_kind::deadline ? policy_place::around_retry : policy_place::last;
+}
+
 /// `old` where `given` has none of its kind; at the place of the first of a kind, all given ones.
 template <class Old, class Given, std::size_t... I, std::size_t... J>
 auto merge_held(Old const& old, Given given, std::index_sequence<I...>, std::index_sequence<J...>) {
@@ -82,12 +90,13 @@ auto merge_held(Old const& old, Given given, std::index_sequence<I...>, std::ind
         };
         return std::tuple_cat(one.template operator()<J>()...);
     };
-    // What is added goes to the end, but a deadline to its place in a written order: around retry.
-    [[maybe_unused]] auto add = [&]<std::size_t At, bool Around>() {
+    // What is added goes to the end, but persist and a deadline to their places in a written order:
+    // in front of all, and around retry.
+    [[maybe_unused]] auto add = [&]<std::size_t At, policy_place Where>() {
         constexpr auto kind = kind_of_given.template operator()<At>();
         constexpr bool is_new =
             kind == policy_kind::observer || count_kind<std::tuple_element_t<I, Old>...>(kind) == 0;
-        if constexpr (is_new && (kind == policy_kind::deadline) == Around)
+        if constexpr (is_new && place_of(kind) == Where)
             return std::tuple{std::get<At>(given)};
         else
             return std::tuple{};
@@ -97,19 +106,21 @@ auto merge_held(Old const& old, Given given, std::index_sequence<I...>, std::ind
         constexpr bool replaced = kind != policy_kind::observer &&
                                   count_kind<std::tuple_element_t<J, Given>...>(kind) != 0;
         if constexpr (!replaced && kind == policy_kind::retry)
-            return std::tuple_cat(add.template operator()<J, true>()...,
+            return std::tuple_cat(add.template operator()<J, policy_place::around_retry>()...,
                                   std::tuple{std::get<At>(old)});
         else if constexpr (!replaced)
             return std::tuple{std::get<At>(old)};
         else if constexpr (kind == policy_kind::retry)
-            return std::tuple_cat(add.template operator()<J, true>()...,
+            return std::tuple_cat(add.template operator()<J, policy_place::around_retry>()...,
                                   given_of.template operator()<kind>());
         else if constexpr (first_of_kind.template operator()<At>())
             return given_of.template operator()<kind>();
         else
             return std::tuple{};
     };
-    return std::tuple_cat(keep.template operator()<I>()..., add.template operator()<J, false>()...);
+    return std::tuple_cat(add.template operator()<J, policy_place::first>()...,
+                          keep.template operator()<I>()...,
+                          add.template operator()<J, policy_place::last>()...);
 }
 
 /// The policies of `old` with `overrides` in their place.

@@ -177,6 +177,37 @@ inline bool try_lock(int file, std::error_code& error) noexcept {
     return false;
 }
 
+/// As `try_lock`, but any number may have it at once, and nobody has `try_lock`'s meanwhile.
+inline bool try_lock_shared(int file, std::error_code& error) noexcept {
+    error.clear();
+#if defined(F_OFD_SETLK)
+    struct ::flock whole{};
+    whole.l_type = F_RDLCK;
+    whole.l_whence = SEEK_SET;
+    if (::fcntl(file, F_OFD_SETLK, &whole) == 0) return true;
+#else
+    if (::flock(file, LOCK_SH | LOCK_NB) == 0) return true;
+#endif
+    if (errno != EAGAIN && errno != EACCES && errno != EWOULDBLOCK) error = last_error();
+    return false;
+}
+
+/// Whether somebody has the lock of the file `name` in `folder`: not where there is no such file.
+inline bool is_locked(int folder, std::string const& name) noexcept {
+    unique_fd const file{
+        ::openat(folder, name.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)};
+    // What is there and cannot be looked at counts as held: its owner's lease then decides alone.
+    if (!file) return errno != ENOENT;
+#if defined(F_OFD_GETLK)
+    struct ::flock whole{};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    return ::fcntl(file.get(), F_OFD_GETLK, &whole) != 0 || whole.l_type != F_UNLCK;
+#else
+    return ::flock(file.get(), LOCK_EX | LOCK_NB) != 0;
+#endif
+}
+
 /// Makes what was created, renamed or removed in an open folder survive a power cut.
 inline std::error_code sync_folder(int folder) noexcept {
     return ::fsync(folder) == 0 ? std::error_code{} : last_error();

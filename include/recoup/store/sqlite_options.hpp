@@ -12,6 +12,12 @@
 
 namespace recoup::inline v1 {
 
+/// Who may use the file of a `sqlite_store` at the same time.
+enum class sharing : std::uint8_t {
+    exclusive,  ///< one object of one process
+    processes,  ///< any number, on one host and a local file system
+};
+
 /// How a `sqlite_store` keeps its file.
 ///
 /// What each durability costs for one save (bench/ measures it; the device's sync decides):
@@ -35,6 +41,11 @@ struct sqlite_store_options {
     std::vector<std::string> accepted_file_systems{};
     /// For looking only: takes no lock, makes and changes nothing, may read beside an owner.
     bool read_only = false;
+    std::size_t operations_max = 1'000'000;  ///< one more is `store_errc::full`
+    /// `processes`: nothing is kept in memory that another process could change, so that each write reads
+    /// first; with versions of SQLite whose write-ahead log does not stand two writers (below 3.51.3, but for
+    /// 3.44.6 and 3.50.7) a rollback journal is used, which syncs about twice as often.
+    recoup::sharing sharing = recoup::sharing::exclusive;
 };
 
 /// What `sqlite_store::verify` found.
@@ -43,6 +54,9 @@ struct sqlite_verification {
     std::uint64_t records_expected = 0;     ///< by the account that is kept with every change
     std::vector<damaged_record> damaged{};  ///< those that are there and not whole
     bool complete = true;                   ///< whether the identities are those of the account
+    std::uint64_t operations = 0;           ///< those that are whole, with their steps
+    std::uint64_t operations_expected = 0;  ///< by the account
+    std::uint64_t steps = 0;                ///< those that are whole
     std::vector<std::string>
         problems{};  ///< what SQLite finds wrong with the file; at most 20 lines
 

@@ -2,15 +2,18 @@
 #pragma once
 
 #include <recoup/core/clock.hpp>
-#include <recoup/store/detail/sqlite_file.hpp>
+#include <recoup/store/detail/request_box.hpp>
+#include <recoup/store/detail/sqlite_engine.hpp>
 #include <recoup/store/detail/sqlite_maintenance.hpp>
+#include <recoup/store/durable_store.hpp>
+#include <recoup/store/operation_request.hpp>
 #include <recoup/store/sqlite_options.hpp>
+#include <recoup/store/sqlite_transaction.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,16 +21,18 @@
 
 namespace recoup::inline v1 {
 
-/// Keeps records in a SQLite database: the store to begin with. Link SQLite (`recoup::sqlite`).
+/// Keeps records and durable operations in a SQLite database: the store to begin with. Link SQLite
+/// (`recoup::sqlite`).
 ///
 /// One process, and in it one object, owns the file; another that opens it gets `store_errc::locked`
-/// with the owner's name. Beside the file there are `-wal` and `-shm` of SQLite, and `.lock`, which
+/// with the owner's name: unless all of them say `sharing::processes`. Calls that write at the same time
+/// share a transaction and its sync. Beside the file there are `-wal` and `-shm` of SQLite, and `.lock`, which
 /// stays. `sqlite_store_options` says what each durability costs.
 ///
 /// - After a failed sync, or an I/O error on the way to one, nothing is acknowledged any more
 ///   (`stopped`): the kernel may have dropped what was written, and says so only once. Reading goes on.
 /// - A full disk is `full`; saving works again once there is room.
-/// - A damaged record is `corrupt` and left as it is; the others go on. `damaged()` tells which were met,
+/// - A damaged record (or operation, or step) is `corrupt` and left as it is; the others go on. `damaged()` tells which were met,
 ///   `verify()` looks for all, `discard()` takes one out. Where the file lacks records it should hold, what
 ///   is not found is `corrupt` too, until `accept_loss()`.
 /// - In a forked child every call is `forked`; the parent's store is not disturbed.
@@ -36,7 +41,7 @@ namespace recoup::inline v1 {
 ///   clock where that is earlier.
 ///
 /// Thread safety: all members may be called concurrently; one at a time uses the file.
-class sqlite_store {
+class sqlite_store : private detail::sqlite_engine {
   public:
     /// Opens or makes the file at `path`, and its folder where only that is missing.
     ///
@@ -58,30 +63,36 @@ class sqlite_store {
     sqlite_store& operator=(sqlite_store const&) = delete;
     ~sqlite_store() {
         // A child's copy of the connection is not its own to close: that could touch the parent's file.
-        if (file_->guard.in_another_process()) static_cast<void>(file_.release());
+        if (file_->guard.in_another_process())
+            static_cast<void>(file_.release());
+        else
+            inbox_.close();
     }
 
     [[nodiscard]] result<std::optional<record>> load(operation_ref id,
                                                      duration at_most = unlimited) {
-        return use<std::optional<record>>(at_most, [&] { return file_->records.load(id); });
+        return look<std::optional<record>>(at_most, [&] { return file_->records.load(id); });
     }
 
     [[nodiscard]] result<std::uint64_t> save(record const& what, duration at_most = unlimited) {
         auto const bytes = detail::encoded_size(what);
         auto const most = std::min(options_.record_bytes_max, detail::record_bytes_limit);
         if (bytes > most) return detail::too_large(what.id, bytes, most);
-        return change<std::uint64_t>(at_most, [&]() -> result<std::uint64_t> {
-            if (what.revision == 0)
-                if (auto room = make_room(); !room.has_value()) return room.error();
-            auto saved = file_->records.save(what);
-            if (saved.has_value() && ++saves_ % clean_up_every == 0) clean_up_by_itself();
-            return saved;
-        });
+        auto saved = change<std::uint64_t>(
+            at_most, [&](detail::sqlite_change& change) -> result<std::uint64_t> {
+                if (what.revision == 0)
+                    if (auto room = room_for_record(change); !room.has_value()) return room.error();
+                return file_->records.save(what, change);
+            });
+        if (saved.has_value()) clean_up_now_and_then();
+        return saved;
     }
 
     [[nodiscard]] result<void> erase(operation_ref id, std::uint64_t revision,
                                      duration at_most = unlimited) {
-        return change<void>(at_most, [&] { return file_->records.erase(id, revision); });
+        return change<void>(at_most, [&](detail::sqlite_change& change) {
+            return file_->records.erase(id, revision, change);
+        });
     }
 
     [[nodiscard]] result<std::vector<record>> list(record_filter const& filter = {}) {
@@ -106,8 +117,9 @@ class sqlite_store {
         std::size_t removed = 0;
         for (bool more = most != 0; more;) {
             auto const wanted = std::min(most - removed, cleaned_at_once);
-            auto cleaned = change<std::size_t>(
-                unlimited, [&] { return file_->records.clean_up(now, wanted); });
+            auto cleaned = change<std::size_t>(unlimited, [&](detail::sqlite_change& change) {
+                return clean(now, wanted, change);
+            });
             if (!cleaned.has_value()) return cleaned.error();
             removed += cleaned.value();
             more = cleaned.value() == wanted && removed != most;
@@ -129,13 +141,19 @@ class sqlite_store {
     /// The file, absolute and without links.
     [[nodiscard]] std::string path() const { return file_->guard.path(); }
 
-    /// How many records there are. Complexity: constant; linear in them where `read_only`.
+    /// How many records and operations there are. Complexity: constant; linear in them where `read_only`.
     [[nodiscard]] result<std::uint64_t> size() {
-        return use<std::uint64_t>(unlimited, [&]() -> result<std::uint64_t> {
-            if (!options_.read_only) return file_->ledger.account().records;
-            auto const counted = file_->ledger.count(nullptr);
+        return look<std::uint64_t>(unlimited, [&]() -> result<std::uint64_t> {
+            if (!options_.read_only) {
+                auto const account = file_->ledger.current();
+                if (!account.has_value()) return account.error();
+                return account.value().records + account.value().operations;
+            }
+            auto counted = file_->ledger.count(nullptr);
             if (!counted.has_value()) return counted.error();
-            return counted.value().records;
+            if (auto done = file_->ledger.count_operations(counted.value()); !done.has_value())
+                return done.error();
+            return counted.value().records + counted.value().operations;
         });
     }
 
@@ -165,21 +183,52 @@ class sqlite_store {
             if (!checked.has_value()) return checked.error();
             more = checked.value();
         }
+        std::uint64_t behind = 0;
+        for (bool more = true; more;) {
+            auto const checked = look<bool>(unlimited, [&] {
+                return detail::verify_operations(*file_, behind, scanned_at_once, found);
+            });
+            if (!checked.has_value()) return checked.error();
+            more = checked.value();
+        }
         auto const whole = use<void>(unlimited, [&] { return detail::verify_file(*file_, found); });
         if (!whole.has_value()) return whole.error();
         return found;
     }
 
-    /// Removes a damaged record that `damaged()` or `verify()` told of; `conflict` where it is not damaged.
+    /// Removes a damaged record, operation (with its steps) or step that `damaged()` or `verify()` told of; `conflict` where it is not damaged.
     [[nodiscard]] result<void> discard(damaged_record const& what) {
-        return change<void>(unlimited, [&] { return file_->records.discard(what); });
+        auto gone = change<void>(unlimited, [&](detail::sqlite_change& change) {
+            switch (what.kind) {
+                case damaged_kind::operation:
+                    return detail::discard_operation(*file_, what, change);
+                case damaged_kind::step: return detail::discard_step(*file_, what);
+                case damaged_kind::record: break;
+            }
+            return file_->records.discard(what, change);
+        });
+        if (!gone.has_value()) return gone;
+        return use<void>(unlimited, [&] {
+            file_->records.forget_damage(what);
+            return file_->ledger.take_stock();
+        });
     }
 
-    /// Goes on with what is there where the file lacks records: from now on what is not found counts as
-    /// never recorded. Read `verify()` first.
+    /// Goes on with what is there where the file lacks records, operations or steps: from now on what is
+    /// not found counts as never recorded. Read `verify()` first.
     [[nodiscard]] result<void> accept_loss() {
-        return change<void>(unlimited, [&]() -> result<void> {
-            if (auto taken = file_->ledger.accept_what_is_there(); !taken.has_value()) return taken;
+        return use<void>(unlimited, [&]() -> result<void> {
+            if (auto fit = writable(); !fit.has_value()) return fit;
+            auto taken = writer_.alone([&](detail::sqlite_change& change) -> result<void> {
+                if (auto done = detail::accept_all_steps(*file_); !done.has_value()) return done;
+                if (auto done = file_->ledger.accept_what_is_there(); !done.has_value())
+                    return done;
+                auto const account = file_->ledger.read();
+                if (!account.has_value()) return account.error();
+                if (account.value()) change.account = *account.value();
+                return success();
+            });
+            if (!taken.has_value()) return taken;
             return file_->ledger.take_stock();
         });
     }
@@ -198,91 +247,152 @@ class sqlite_store {
         return use<void>(unlimited, [&] { return copy.finish(); });
     }
 
-  private:
-    explicit sqlite_store(sqlite_store_options&& options)
-        : options_{std::move(options)}, file_{std::make_unique<detail::sqlite_file>()} {}
+    // ---- durable operations: see `durable_store`
 
-    result<void> start(std::string const& path) {
-        auto opened = file_->open(path, options_);
-        if (!opened.has_value()) {
-            file_ = std::make_unique<detail::sqlite_file>();  // closes, and gives the lock back
-            return opened;
-        }
-        if (!options_.read_only) clean_up_by_itself();
-        return opened;
+    /// The user's own rows, in the transaction of a step.
+    using transaction = sqlite_transaction;
+
+    [[nodiscard]] result<std::uint64_t> enter(std::string const& who, duration lease) {
+        if (auto begun = begin_operations(); !begun.has_value()) return begun.error();
+        return claimed<std::uint64_t>([&] { return file_->operations.owners().enter(who, lease); });
     }
 
-    /// Does `work` alone, with at most `at_most` of waiting for others.
-    template <class T, class Work>
-    result<T> use(duration at_most, Work const& work) {
-        if (file_->guard.in_another_process())
-            return detail::store_failure(store_errc::forked,
-                                         "the store " + file_->guard.path() +
-                                             " was opened by the process that forked "
-                                             "this one; open it anew here when that has closed it");
-        auto const until = saturating_add(real_clock::now(), std::min(at_most, options_.busy_wait));
-        std::unique_lock lock{mutex_, std::try_to_lock};
-        if (!lock.owns_lock() && !lock.try_lock_until(until))
-            return detail::store_failure(
-                store_errc::unavailable,
-                "the store " + file_->guard.path() + " was busy for as long as could be waited");
-        file_->connection.wait_until(until);
-        return work();
+    [[nodiscard]] result<std::vector<std::uint64_t>> renew(std::uint64_t owner, duration lease) {
+        return claimed<std::vector<std::uint64_t>>(
+            [&] { return file_->operations.renew(owner, lease); });
     }
 
-    template <class T, class Work>
-    result<T> change(duration at_most, Work const& work) {
-        return use<T>(at_most, [&]() -> result<T> {
-            if (options_.read_only)
-                return detail::store_failure(store_errc::read_only,
-                                             file_->guard.path() + " was opened read_only");
-            if (file_->connection.stopped())
-                return detail::store_failure(
-                    store_errc::stopped, "the store " + file_->guard.path() +
-                                             " stopped: it failed to write or sync, and what is "
-                                             "on the disk is not known; open it anew");
-            if (auto bounded = bound_log(); !bounded.has_value()) return bounded.error();
-            auto changed = work();
-            if (!changed.has_value()) return changed;
-            if (!file_->still_there()) {
-                file_->connection.stop();
-                return detail::unsafe(file_->guard.path() +
-                                      " was removed or replaced while it was open");
-            }
-            // The record is durable in the log. Where moving the log fails in a way that matters, the
-            // connection has stopped, and the next call says so.
-            if (file_->connection.wal_pages_to_move() >= detail::checkpoint_pages)
-                static_cast<void>(file_->connection.checkpoint(false));
-            return changed;
+    [[nodiscard]] result<void> leave(std::uint64_t owner) {
+        return claimed<void>([&] { return file_->operations.leave(owner); });
+    }
+
+    [[nodiscard]] result<started_operation> start(operation_record const& head, std::uint64_t owner,
+                                                  duration at_most = unlimited) {
+        if (auto const bytes = detail::encoded_size(head); bytes > bytes_max())
+            return detail::too_large(head.id, bytes, bytes_max());
+        auto started = change<started_operation>(
+            at_most, [&](detail::sqlite_change& change) -> result<started_operation> {
+                if (change.account.operations >= options_.operations_max)
+                    if (auto room = room_for_operation(head.id, change); !room.has_value())
+                        return room.error();
+                return file_->operations.start(head, owner, change);
+            });
+        if (started.has_value() && started.value().made) clean_up_now_and_then();
+        return started;
+    }
+
+    [[nodiscard]] result<std::vector<operation_record>> claim(claim_request const& request) {
+        if (auto begun = begin_operations(); !begun.has_value()) return begun.error();
+        return claimed<std::vector<operation_record>>(
+            [&] { return file_->operations.claim(request); });
+    }
+
+    [[nodiscard]] result<operation_record> take(std::uint64_t number, std::uint64_t epoch,
+                                                std::uint64_t owner) {
+        if (auto begun = begin_operations(); !begun.has_value()) return begun.error();
+        return claimed<operation_record>(
+            [&] { return file_->operations.take(number, epoch, owner); });
+    }
+
+    [[nodiscard]] result<write_receipt> write(operation_write const& what,
+                                              duration at_most = unlimited) {
+        auto bytes = what.head != nullptr ? detail::encoded_size(*what.head) : 0;
+        for (auto const& step : what.steps) bytes = std::max(bytes, detail::encoded_size(step));
+        if (bytes > bytes_max())
+            return detail::too_large({"", "operation", std::to_string(what.number)}, bytes,
+                                     bytes_max());
+        return change<write_receipt>(at_most, [&](detail::sqlite_change& change) {
+            return file_->operations.write(what, change);
         });
     }
 
-    /// A reader that stays keeps the log from beginning again: its growth ends here.
-    result<void> bound_log() {
-        if (file_->log_bytes() <= options_.wal_bytes_max) return success();
-        auto moved = file_->connection.checkpoint(true);
-        if (moved.has_value() || moved.error().code() != make_error_code(store_errc::unavailable))
-            return moved;
-        return detail::store_failure(store_errc::full,
-                                     "the write-ahead log of " + file_->guard.path() + " has " +
-                                         std::to_string(file_->log_bytes()) +
-                                         " bytes, since a reader holds on to it; its limit is " +
-                                         std::to_string(options_.wal_bytes_max));
+    /// Runs `body(sqlite_transaction&) -> result<step_record>` in a transaction, and records the step that
+    /// it returns in that: the rows that it wrote and the step are there both or neither.
+    ///
+    /// `body` runs under the store's lock, once, and must not call the store. It shares its commit with
+    /// nobody. Where it fails or throws, all is taken back.
+    template <class Body>
+    [[nodiscard]] result<write_receipt> transact(std::uint64_t number, std::uint64_t epoch,
+                                                 Body&& body, duration at_most = unlimited) {
+        return use<write_receipt>(at_most, [&]() -> result<write_receipt> {
+            if (auto fit = writable(); !fit.has_value()) return fit.error();
+            auto done = writer_.alone([&](detail::sqlite_change& change) -> result<write_receipt> {
+                // First, so that a late writer's body does not run at all.
+                if (auto mine = file_->operations.may_write(number, epoch); !mine.has_value())
+                    return mine.error();
+                auto const step = run_body(body);
+                if (!step.has_value()) return step.error();
+                if (auto const bytes = detail::encoded_size(step.value()); bytes > bytes_max())
+                    return detail::too_large({"", "operation", std::to_string(number)}, bytes,
+                                             bytes_max());
+                operation_write what;
+                what.number = number;
+                what.epoch = epoch;
+                what.steps = {&step.value(), 1};
+                return file_->operations.write(what, change);
+            });
+            if (!done.has_value()) return done;
+            if (auto kept = writer_.finish(); !kept.has_value()) return kept.error();
+            return done;
+        });
     }
 
-    result<void> make_room() {
-        auto const& account = file_->ledger.account();
-        if (account.records >= options_.records_max) clean_up_by_itself();
-        if (account.records < options_.records_max) return success();
-        return detail::store_failure(
-            store_errc::full, file_->guard.path() + " holds " + std::to_string(account.records) +
-                                  " records; its limit is " + std::to_string(options_.records_max));
+    [[nodiscard]] result<void> request_cancel(std::uint64_t number) {
+        return change<void>(unlimited, [&](detail::sqlite_change& change) {
+            return file_->operations.request_cancel(number, change);
+        });
     }
 
-    void clean_up_by_itself() {
-        auto const now = std::min(file_->records.latest(), real_clock::system_now());
-        // What fails here fails again where it matters, and is told there.
-        static_cast<void>(file_->records.clean_up(now, cleaned_by_itself));
+    /// What others want of the operations here, and left beside the file because it has one writer, this
+    /// one: to be applied with `apply_request`. A request is given once, and once more after a crash.
+    [[nodiscard]] result<std::vector<operation_request>> requests() {
+        if (options_.read_only || file_->guard.in_another_process())
+            return detail::store_failure(
+                options_.read_only ? store_errc::read_only : store_errc::forked,
+                file_->guard.path() + " has another owner to ask");
+        return inbox_.take(file_->guard.path());
+    }
+
+    [[nodiscard]] result<void> remove(std::uint64_t number, std::uint64_t epoch) {
+        return change<void>(unlimited, [&](detail::sqlite_change& change) {
+            return file_->operations.remove(number, epoch, change);
+        });
+    }
+
+    [[nodiscard]] result<std::optional<operation_record>> find(operation_ref id,
+                                                               duration at_most = unlimited) {
+        return look<std::optional<operation_record>>(at_most,
+                                                     [&] { return file_->operations.find(id); });
+    }
+
+    [[nodiscard]] result<std::vector<operation_record>> operations(
+        operation_filter const& filter = {}) {
+        std::vector<operation_record> page;
+        auto after = filter.after;
+        for (bool more = filter.limit != 0; more;) {
+            auto const scanned = use<bool>(unlimited, [&] {
+                return file_->operations.list(filter, after, operations_scanned_at_once, page);
+            });
+            if (!scanned.has_value()) return scanned.error();
+            more = scanned.value();
+        }
+        return page;
+    }
+
+    [[nodiscard]] result<std::vector<step_record>> steps(std::uint64_t number,
+                                                         duration at_most = unlimited) {
+        return look<std::vector<step_record>>(at_most,
+                                              [&] { return file_->operations.steps(number); });
+    }
+
+  private:
+    explicit sqlite_store(sqlite_store_options&& options)
+        : detail::sqlite_engine{std::move(options)} {}
+
+    result<void> start(std::string const& path) {
+        if (auto opened = file_->open(path, options_); !opened.has_value()) return opened;
+        if (!options_.read_only) clean_up_by_itself();
+        return success();
     }
 
     void take(detail::sqlite_statement const& row, record_filter const& filter,
@@ -298,15 +408,10 @@ class sqlite_store {
 
     static constexpr std::size_t scanned_at_once = 256;
     static constexpr std::size_t cleaned_at_once = 256;
-    static constexpr std::size_t cleaned_by_itself = 64;
-    static constexpr std::uint64_t clean_up_every = 256;
-
-    sqlite_store_options options_;
-    std::timed_mutex mutex_;
-    std::unique_ptr<detail::sqlite_file> file_;
-    std::uint64_t saves_ = 0;
+    static constexpr std::size_t operations_scanned_at_once = 1000;
+    detail::request_inbox inbox_;
 };
 
-static_assert(persistence_policy<sqlite_store>);
+static_assert(durable_store<sqlite_store>);
 
 }  // namespace recoup::inline v1

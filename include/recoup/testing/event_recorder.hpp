@@ -24,6 +24,7 @@ struct recorded_event {
     duration delay{};
     std::string operation{};
     std::string key{};
+    std::string step{};
 
     friend bool operator==(recorded_event const&, recorded_event const&) = default;
 };
@@ -50,6 +51,7 @@ inline std::string exact_text(duration span) {
 /// network_connection 200ms`, `operation_failed 2 network_connection attempts_exhausted`.
 inline std::string to_string(recorded_event const& what) {
     auto line = std::string{recoup::to_string(what.kind)};
+    if (!what.step.empty()) (line += ' ') += what.step;
     if (what.attempt != 0) line += ' ' + std::to_string(what.attempt);
     if (what.failure) {
         (line += ' ') += recoup::to_string(what.failure->category());
@@ -83,7 +85,8 @@ class event_recorder {
                                    .attempt = what.attempt,
                                    .delay = what.delay,
                                    .operation = std::string{what.operation},
-                                   .key = std::string{what.key}};
+                                   .key = std::string{what.key},
+                                   .step = std::string{what.step}};
         if (what.failure) kept.failure = *what.failure;
         std::scoped_lock const lock{mutex_};
         if (events_.size() < events_max_)

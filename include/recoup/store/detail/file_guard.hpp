@@ -46,7 +46,10 @@ class file_guard {
     file_guard() = default;
     file_guard(file_guard const&) = delete;
     file_guard& operator=(file_guard const&) = delete;
-    ~file_guard() { unlock(); }
+    ~file_guard() {
+        unlock();
+        let_go();
+    }
 
     /// Finds the folder of `path`; makes it where it is missing and `create` says so.
     result<void> locate(std::string const& path, bool create) {
@@ -86,7 +89,38 @@ class file_guard {
     }
 
     /// Makes this process the file's owner, or tells who is; waits for at most `wait`.
-    result<void> lock(duration wait) {
+    result<void> lock(duration wait) { return lock(wait, false); }
+
+    /// Makes this process one of those that share the file; there is no owner meanwhile.
+    result<void> share(duration wait) { return lock(wait, true); }
+
+    /// Holds the lock of a file of its own beside the store: it shows that this process is there.
+    result<void> hold(std::string const& suffix) {
+        auto const lock_name = name_ + suffix;
+        std::error_code error;
+        held_.open([&] { return platform::open_lock_file(folder_.get(), lock_name, error); });
+        if (error) return system_failure(shown(lock_name), error);
+        if (auto const safe = check(platform::facts_of(held_.get()), lock_name); !safe.has_value())
+            return safe.error();
+        if (!platform::try_lock(held_.get(), error))
+            return error ? system_failure("locking " + shown(lock_name), error)
+                         : store_failure(store_errc::locked,
+                                         shown(lock_name) + " is held by another process");
+        held_name_ = lock_name;
+        return success();
+    }
+    /// Whether some process holds such a lock.
+    [[nodiscard]] bool is_held(std::string const& suffix) const noexcept {
+        return platform::is_locked(folder_.get(), name_ + suffix);
+    }
+
+  private:
+    void let_go() noexcept {
+        if (!held_name_.empty() && !held_.in_another_process()) remove(held_name_);
+        held_.close();
+    }
+
+    result<void> lock(duration wait, bool shared) {
         auto const lock_name = name_ + ".lock";
         std::error_code error;
         owner_.open([&] { return platform::open_lock_file(folder_.get(), lock_name, error); });
@@ -96,14 +130,20 @@ class file_guard {
         if (auto const safe = check(platform::facts_of(owner_.get()), lock_name); !safe.has_value())
             return safe.error();
         auto const until = saturating_add(real_clock::now(), wait);
-        while (!platform::try_lock(owner_.get(), error)) {
+        while (!(shared ? platform::try_lock_shared(owner_.get(), error)
+                        : platform::try_lock(owner_.get(), error))) {
             if (error) return system_failure("locking " + shown(lock_name), error);
             auto const left = until - real_clock::now();
-            if (left <= duration::zero())
-                return store_failure(store_errc::locked,
-                                     shown(name_) + " is in use by " + who_owns());
+            if (left <= duration::zero()) {
+                auto refused =
+                    store_failure(store_errc::locked, shown(name_) + " is in use by " + who_owns());
+                owner_.close();  // else `unlock` would take the owner's name out of the file
+                return refused;
+            }
             platform::pause(std::min(left, lock_poll));
         }
+        shares_ = shared;
+        if (shared) return success();
         // For people only: where it cannot be written, say on a full disk, the lock holds all the same.
         static_cast<void>(platform::write_whole(
             owner_.get(), owner_title + std::to_string(platform::process_number()) + "\n" +
@@ -111,6 +151,7 @@ class file_guard {
         return success();
     }
 
+  public:
     /// Whether the file is there; where it is, that it is safe to use, with what belongs to it.
     result<bool> check_files() const {
         std::error_code error;
@@ -133,6 +174,17 @@ class file_guard {
                               shown(name_) + "; put the file back, or move this one away");
         }
         return facts.exists;
+    }
+
+    /// The facts of a file that belongs to this one, of that name in the same folder; a failure where it
+    /// is there and is not safe to use.
+    [[nodiscard]] result<platform::file_facts> check_beside(std::string const& name) const {
+        std::error_code error;
+        auto const facts = platform::facts_at(folder_.get(), name, error);
+        if (error) return system_failure(shown(name), error);
+        if (facts.exists)
+            if (auto const safe = check(facts, name); !safe.has_value()) return safe.error();
+        return facts;
     }
 
     /// Makes the file, empty, for its owner only; it must not be there.
@@ -158,12 +210,14 @@ class file_guard {
     }
     [[nodiscard]] std::string path() const { return shown(name_); }
     [[nodiscard]] std::string const& name() const noexcept { return name_; }
+    [[nodiscard]] std::string path_of(std::string const& name) const { return shown(name); }
+    [[nodiscard]] int folder() const noexcept { return folder_.get(); }
     [[nodiscard]] bool forked() const noexcept { return owner_.forked(); }
     [[nodiscard]] bool in_another_process() const noexcept { return owner_.in_another_process(); }
 
     /// Gives the lock back, and takes the name out of it.
     void unlock() noexcept {
-        if (owner_.get() >= 0 && !owner_.in_another_process())
+        if (owner_.get() >= 0 && !shares_ && !owner_.in_another_process())
             static_cast<void>(platform::write_whole(owner_.get(), ""));
         owner_.close();
     }
@@ -242,6 +296,9 @@ class file_guard {
     std::string name_;
     platform::unique_fd folder_;
     process_bound_fd owner_;
+    process_bound_fd held_;
+    std::string held_name_;
+    bool shares_ = false;
 };
 
 }  // namespace recoup::inline v1::detail

@@ -45,8 +45,10 @@ inline failure epoch_conflict(operation_record const& now, std::uint64_t expecte
 inline bool is_due(operation_record const& what, system_time now) noexcept {
     if (what.status != operation_status::pending && what.status != operation_status::running)
         return false;
-    // Behind the moment that it was put to sleep: else the clock has been set back since.
-    return what.due <= now || saturating_add(what.due, -what.delay) > now;
+    // Behind the moment that it was put to sleep: else the clock has been set back since. The least
+    // duration has no negative of its own.
+    auto const back = what.delay == duration::min() ? duration::max() : -what.delay;
+    return what.due <= now || saturating_add(what.due, back) > now;
 }
 
 /// What a write of a head takes over, and what it leaves as it was.
@@ -128,8 +130,9 @@ class memory_operations {
                     request.names.end();
             if (wanted) found.push_back(&one);
         }
-        std::stable_sort(found.begin(), found.end(), [](auto const* left, auto const* right) {
-            return left->head.due < right->head.due;
+        std::sort(found.begin(), found.end(), [](auto const* left, auto const* right) {
+            return std::tie(left->head.due, left->head.number) <
+                   std::tie(right->head.due, right->head.number);
         });
         found.resize(std::min(found.size(), request.limit));
         std::vector<operation_record> claimed;

@@ -10,6 +10,7 @@
 #include <recoup/core/result.hpp>
 #include <recoup/store/detail/key_text.hpp>
 #include <recoup/store/detail/running.hpp>
+#include <recoup/store/detail/slotted_claim.hpp>
 #include <recoup/store/persist_options.hpp>
 #include <recoup/store/record.hpp>
 #include <recoup/store/store_errc.hpp>
@@ -47,6 +48,10 @@ class record_keeper {
     ~record_keeper() = default;
 
     using value_type = typename Result::value_type;
+    using store_type = std::remove_cvref_t<decltype(std::declval<Persistence const&>().store())>;
+    /// Whether the store keeps an operation that needs no record in a slot.
+    static constexpr bool has_slots = slotted<store_type>;
+    using claim_type = typename claim_of<store_type>::type;
 
     /// How writing to the record ended.
     enum class writing : std::uint8_t {
@@ -152,6 +157,7 @@ class record_keeper {
         auto saved = policy_.store().save(kept, time_for_store());
         if (saved.has_value()) {
             kept.revision = saved.assume_value();
+            if constexpr (has_slots) claim_.settle();
             driver_.emit(event_kind::recorded);
             return writing::done;
         }
@@ -222,7 +228,7 @@ class record_keeper {
     operation_ref id_;
     std::optional<std::uint64_t> fingerprint_{};
     std::optional<record> record_{};
-    running_claim claim_{};
+    claim_type claim_{};
     duration active_before_{};
     failure trouble_{};         ///< what the store said last
     bool unseen_ = false;       ///< the store could not say whether there is a record

@@ -53,11 +53,13 @@ class running_registry {
     /// Enters an operation of a store.
     ///
     /// Returns: the entry, and whether it is new; if not, another call runs the operation.
-    std::pair<std::shared_ptr<running_operation>, bool> enter(key const& which) {
+    std::pair<std::shared_ptr<running_operation>, bool> enter(
+        key const& which, void const* runner = this_thread_mark()) {
         std::lock_guard lock{mutex_};
         auto& slot = running_[which];
         if (slot) return {slot, false};
         slot = std::make_shared<running_operation>();
+        slot->runner = runner;
         return {slot, true};
     }
 
@@ -108,6 +110,13 @@ class running_claim {
         key_ = std::move(which);  // kept, so that leaving needs no memory
         entry_ = std::move(entry);
         return nullptr;
+    }
+
+    /// Makes an operation ours that is: whoever waits for it has entered it in our name, or nobody has.
+    void adopt(void const* store, operation_ref id) {
+        auto which = running_registry::key{store, id.space, id.name, id.key};
+        entry_ = running_registry::instance().enter(which).first;
+        key_ = std::move(which);
     }
 
     [[nodiscard]] bool held() const noexcept { return entry_ != nullptr; }

@@ -38,6 +38,7 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
     using keeper::ensure_record;
     using keeper::fingerprint_;
     using keeper::fresh_record;
+    using keeper::has_slots;
     using keeper::id_;
     using keeper::policy_;
     using keeper::put;
@@ -219,6 +220,14 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
             return {};
         }
         if (!read_input()) return end_with(std::move(trouble_), stop_reason::not_retryable);
+        if constexpr (has_slots) {
+            // The intent is in a slot, as durable as a record would be; one is made when it is needed.
+            if (!claim_.held() && policy_.options().retain <= duration{} &&
+                claim_.begin(policy_.store(), id_, *fingerprint_)) {
+                driver_.emit(event_kind::recorded);
+                return {};
+            }
+        }
         if (!claim_.held())
             if (auto other = claim_.enter(&policy_.store(), id_)) return join(*other);
         record_ = fresh_record();

@@ -55,12 +55,18 @@ class sqlite_connection {
     void close() noexcept {
         if (db_ == nullptr) return;
         if (stopped_) checkpoint_on_close(false);
+        begin_.finalize();
+        commit_.finalize();
         sqlite3_close_v2(db_);
         db_ = nullptr;
     }
 
     /// Lets go of it in a forked child, whose copies of the locks are none: nothing is freed or closed.
-    void abandon() noexcept { db_ = nullptr; }
+    void abandon() noexcept {
+        begin_.abandon();
+        commit_.abandon();
+        db_ = nullptr;
+    }
 
     /// Until when a call may wait for locks of others.
     void wait_until(steady_time when) noexcept { busy_until_ = when; }
@@ -93,7 +99,11 @@ class sqlite_connection {
         if (code == SQLITE_OK) code = question.step();
         if (code == SQLITE_DONE) return std::optional<std::string>{};
         if (code != SQLITE_ROW) return fail(code, "\"" + sql + "\" on " + path_, false);
-        return std::optional<std::string>{std::string{question.text(0)}};
+        auto answer = std::optional<std::string>{std::string{question.text(0)}};
+        // What a pragma changes is committed at its end: where that fails, it fails only there.
+        while (code == SQLITE_ROW) code = question.step();
+        if (code != SQLITE_DONE) return fail(code, "\"" + sql + "\" on " + path_, true);
+        return answer;
     }
 
     result<std::int64_t> ask_number(std::string const& sql) {
@@ -131,14 +141,16 @@ class sqlite_connection {
                 sqlite3_exec(on_->db_, "ROLLBACK", nullptr, nullptr, nullptr);
         }
         result<void> begin() {
-            auto begun = on_->run("BEGIN IMMEDIATE", "beginning to write to " + on_->path_, true);
-            open_ = begun.has_value();
-            return begun;
+            auto const code = on_->run(on_->begin_, "BEGIN IMMEDIATE");
+            open_ = code == SQLITE_DONE;
+            if (open_) return success();
+            return on_->fail(code, "beginning to write to " + on_->path_, true);
         }
         result<void> commit() {
-            auto done = on_->run("COMMIT", "committing to " + on_->path_, true);
-            if (done.has_value()) open_ = false;
-            return done;
+            auto const code = on_->run(on_->commit_, "COMMIT");
+            open_ = code != SQLITE_DONE;
+            if (!open_) return success();
+            return on_->fail(code, "committing to " + on_->path_, true);
         }
 
       private:
@@ -176,8 +188,21 @@ class sqlite_connection {
         return wal_pages_ - std::min(wal_pages_, wal_moved_);
     }
     [[nodiscard]] int changes() const noexcept { return sqlite3_changes(db_); }
+    [[nodiscard]] std::int64_t total_changes() const noexcept {
+        return sqlite3_total_changes64(db_);
+    }
+    [[nodiscard]] bool in_transaction() const noexcept { return sqlite3_get_autocommit(db_) == 0; }
 
   private:
+    /// Runs what is compiled once; the code is read before the reset, which would tell it again.
+    int run(sqlite_statement& kept, std::string_view text) noexcept {
+        if (!kept.ready())
+            if (auto const code = kept.prepare(db_, text); code != SQLITE_OK) return code;
+        auto const code = kept.step();
+        kept.reset();
+        return code;
+    }
+
     result<void> harden() {
         // Whether the file is ours is not known yet: reading it must leave it as it is.
         checkpoint_on_close(false);
@@ -218,6 +243,7 @@ class sqlite_connection {
     }
 
     sqlite3* db_ = nullptr;
+    sqlite_statement begin_, commit_;
     std::string path_;
     steady_time busy_until_{};
     std::uint64_t wal_pages_ = 0;

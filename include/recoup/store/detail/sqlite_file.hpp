@@ -2,11 +2,14 @@
 #pragma once
 
 #include <recoup/store/detail/file_guard.hpp>
+#include <recoup/store/detail/request_box.hpp>
 #include <recoup/store/detail/sqlite_connection.hpp>
 #include <recoup/store/detail/sqlite_ledger.hpp>
+#include <recoup/store/detail/sqlite_operations.hpp>
 #include <recoup/store/detail/sqlite_records.hpp>
 #include <recoup/store/detail/sqlite_schema.hpp>
 #include <recoup/store/detail/sqlite_settings.hpp>
+#include <recoup/store/detail/sqlite_tidy.hpp>
 
 #include <cstdint>
 #include <string>
@@ -21,9 +24,11 @@ class sqlite_file {
   public:
     // In the order of their making: the connection is closed before the lock is given back.
     file_guard guard;
+    sqlite_tidy tidy;
     sqlite_connection connection;
     sqlite_ledger ledger{connection};
     sqlite_records records{connection, ledger};
+    sqlite_operations operations{connection, ledger, records, guard};
 
     result<void> open(std::string const& path, sqlite_store_options const& options) {
         auto opened = options.read_only ? open_to_look(path) : open_to_own(path, options);
@@ -47,8 +52,10 @@ class sqlite_file {
         if (!exists.value())
             return store_failure(store_errc::unavailable,
                                  guard.path() + " is not there, and read_only makes none");
+        tidy.watch(guard);
         if (auto opened = connection.open(guard.path(), SQLITE_OPEN_READONLY); !opened.has_value())
             return opened;
+        ledger.share();
         connection.wait_until(saturating_add(real_clock::now(), patience));
         auto const version = identify(connection);
         if (!version.has_value()) return version.error();
@@ -70,25 +77,38 @@ class sqlite_file {
 
     result<void> open_to_own(std::string const& path, sqlite_store_options const& options) {
         if (auto found = guard.locate(path, true); !found.has_value()) return found;
-        if (options.durability == durability::power_loss)
+        auto const shared = options.sharing == sharing::processes;
+        if (shared || options.durability == durability::power_loss)
             if (auto fit = guard.check_file_system(options.accepted_file_systems); !fit.has_value())
                 return fit;
-        if (auto locked = guard.lock(options.lock_wait); !locked.has_value()) return locked;
+        if (shared) ledger.share();
+        auto locked = shared ? guard.share(options.lock_wait) : guard.lock(options.lock_wait);
+        if (!locked.has_value()) return locked;
         auto const exists = guard.check_files();
         if (!exists.has_value()) return exists.error();
         if (!exists.value())
-            if (auto made = guard.create(); !made.has_value()) return made;
+            if (auto made = guard.create(); !made.has_value()) {
+                // Where processes share it, another one may have been faster.
+                if (!shared || !guard.facts().exists) return made;
+            }
         opened_ = guard.facts();
         if (auto opened = connection.open(guard.path(), SQLITE_OPEN_READWRITE); !opened.has_value())
             return opened;
         connection.wait_until(saturating_add(real_clock::now(), options.busy_wait));
 
         auto version = result<std::int64_t>{sqlite_schema_version};
-        if (opened_.size == 0) {
+        auto const fresh = is_empty();
+        if (!fresh.has_value()) return fresh.error();
+        if (fresh.value()) {
             // Made in one transaction of a journal that is synced, before the log comes into use.
             if (auto set = connection.set("synchronous", "3", "3"); !set.has_value()) return set;
-            if (auto made = create_schema(connection, sqlite_schema_version); !made.has_value())
-                return made;
+            auto made = create_schema(connection, sqlite_schema_version);
+            // What was asked of an earlier file must not reach this one. A box that is not safe is never read.
+            if (made.has_value()) static_cast<void>(request_box{guard.path()}.clear());
+            if (!made.has_value()) {
+                auto const still = is_empty();
+                if (!shared || !still.has_value() || still.value()) return made;
+            }
         } else {
             version = identify(connection);
             if (!version.has_value()) return version.error();
@@ -97,15 +117,33 @@ class sqlite_file {
         if (auto set = apply_settings(connection, options); !set.has_value()) return set;
         if (version.value() != sqlite_schema_version)
             if (auto done = migrate(version.value()); !done.has_value()) return done;
-        return settle();
+        return settle(options);
+    }
+
+    /// Whether the file has nothing in it: not even what the log of another process may hold. Its size
+    /// does not tell: a crash while it was made leaves the beginnings of it and a journal, which takes
+    /// them back at this first look.
+    result<bool> is_empty() {
+        auto const pages = connection.ask_number("PRAGMA page_count");
+        if (!pages.has_value()) return pages.error();
+        return pages.value() == 0;
     }
 
     result<void> migrate(std::int64_t from) {
         sqlite_connection::transaction whole{connection};
         if (auto begun = whole.begin(); !begun.has_value()) return begun;
+        auto const now = identify(connection);
+        if (!now.has_value()) return now.error();
+        if (now.value() == sqlite_schema_version) return success();  // another process did it
         if (auto moved = migrate_schema(connection, from); !moved.has_value()) return moved;
         if (auto ready = ledger.prepare(false); !ready.has_value()) return ready;
-        if (auto taken = ledger.accept_what_is_there(); !taken.has_value()) return taken;
+        // Version 0 had no account. That of version 1 stays, and what it says is missing stays missing.
+        auto kept = ledger.read();
+        if (!kept.has_value()) return kept.error();
+        auto taken = kept.value() ? ledger.write(*kept.value())
+                     : from == 0  ? ledger.accept_what_is_there()
+                                  : success();
+        if (!taken.has_value()) return taken;
         if (auto same = compare_schema(connection, sqlite_schema_version); !same.has_value())
             return same;
         return whole.commit();
@@ -113,7 +151,7 @@ class sqlite_file {
 
     /// Makes durable what an earlier owner may have left in the log without a sync, so that everything
     /// that is seen from now on is as durable as declared; then reads what is there.
-    result<void> settle() {
+    result<void> settle(sqlite_store_options const& options) {
         if (auto moved = connection.checkpoint(true); !moved.has_value()) {
             if (connection.stopped() ||
                 moved.error().code() != make_error_code(store_errc::unavailable))
@@ -129,15 +167,22 @@ class sqlite_file {
         auto const still = guard.check_files();
         if (!still.has_value()) return still.error();
         if (!still_there()) return unsafe(guard.path() + " was replaced while it was opened");
-        return read_content(false);
+        if (options.sharing == sharing::exclusive) return read_content(false);
+        if (auto begun = connection.run("BEGIN", "reading " + guard.path(), false);
+            !begun.has_value())
+            return begun;
+        auto const taken = read_content(false, true);
+        auto const ended = connection.run("COMMIT", "reading " + guard.path(), false);
+        return taken.has_value() ? ended : taken;
     }
 
-    result<void> read_content(bool read_only) {
+    result<void> read_content(bool read_only, bool shared = false) {
         if (read_only)
             if (auto same = compare_schema(connection, sqlite_schema_version); !same.has_value())
                 return same;
         if (auto ready = ledger.prepare(read_only); !ready.has_value()) return ready;
         if (auto ready = records.prepare(read_only); !ready.has_value()) return ready;
+        if (auto ready = operations.prepare(read_only, shared); !ready.has_value()) return ready;
         return ledger.take_stock();
     }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <recoup/store/detail/sqlite_file.hpp>
+#include <recoup/store/detail/sqlite_operation_care.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -45,7 +46,10 @@ inline result<void> verify_account(sqlite_file& file, sqlite_verification& found
     auto const doing = "verifying " + file.connection.path();
     if (auto begun = file.connection.run("BEGIN", doing, false); !begun.has_value()) return begun;
     auto const account = file.ledger.read();
-    auto const counted = file.ledger.count(nullptr);
+    auto counted = file.ledger.count(nullptr);
+    if (counted.has_value())
+        if (auto done = file.ledger.count_operations(counted.value()); !done.has_value())
+            counted = done.error();
     auto const ended = file.connection.run("COMMIT", doing, false);
     if (!account.has_value() || !counted.has_value()) {
         auto const& failed = account.has_value() ? counted.error() : account.error();
@@ -55,7 +59,9 @@ inline result<void> verify_account(sqlite_file& file, sqlite_verification& found
         return ended;
     }
     auto const& kept = account.value();
-    found.complete = !file.ledger.incomplete() && kept && kept->agrees(counted.value());
+    found.complete = !file.ledger.incomplete() && !file.ledger.lacks_operations() && kept &&
+                     kept->agrees(counted.value()) && kept->agrees_on_operations(counted.value());
+    found.operations_expected = kept ? kept->operations : 0;
     found.records_expected = kept ? kept->records : 0;
     return ended;
 }
@@ -63,6 +69,7 @@ inline result<void> verify_account(sqlite_file& file, sqlite_verification& found
 /// The same, and what SQLite thinks of the file.
 inline result<void> verify_file(sqlite_file& file, sqlite_verification& found) {
     if (auto checked = verify_account(file, found); !checked.has_value()) return checked;
+    if (auto checked = verify_orphans(file, found); !checked.has_value()) return checked;
     sqlite_statement check;
     auto code = check.prepare(file.connection.get(), "PRAGMA integrity_check(20)");
     if (code == SQLITE_OK) code = check.step();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/store/detail/sqlite_change.hpp>
 #include <recoup/store/detail/sqlite_connection.hpp>
 #include <recoup/store/detail/sqlite_ledger.hpp>
 #include <recoup/store/detail/sqlite_row.hpp>
@@ -75,13 +76,14 @@ class sqlite_records {
     }
 
     /// The new revision; a conflict where the stored one is not `what.revision`.
-    result<std::uint64_t> save(record const& what) {
-        auto saved = what.revision == 0 ? insert(what) : update(what);
+    /// In the caller's transaction, as all that takes a `sqlite_change`.
+    result<std::uint64_t> save(record const& what, sqlite_change& change) {
+        auto saved = what.revision == 0 ? insert(what, change) : update(what);
         if (saved.has_value()) latest_ = std::max(latest_, what.updated);
         return saved;
     }
 
-    result<void> erase(operation_ref id, std::uint64_t revision) {
+    result<void> erase(operation_ref id, std::uint64_t revision, sqlite_change& change) {
         if (!ledger_->may_contain(id)) return success();
         auto const stored = find(id);
         if (!stored.has_value()) return stored.error();
@@ -91,11 +93,11 @@ class sqlite_records {
         }
         auto const found = stored.value()->content.value->revision;
         if (found != revision) return conflict(id, revision, found);
-        return erase_rows({{operation_id{id}, stored.value()->number, revision}});
+        return erase_row({operation_id{id}, stored.value()->number, revision}, change);
     }
 
-    /// Removes up to `most` that have ended and expired; one transaction, so `most` should be bounded.
-    result<std::size_t> clean_up(system_time now, std::size_t most) {
+    /// Removes up to `most` that have ended and expired.
+    result<std::size_t> clean_up(system_time now, std::size_t most, sqlite_change& change) {
         std::vector<row_id> rows;
         auto after = std::pair<std::int64_t, std::int64_t>{INT64_MIN, INT64_MIN};
         for (bool more = true; more && rows.size() < most;) {
@@ -122,8 +124,9 @@ class sqlite_records {
             if (code != SQLITE_DONE) return fail(code, "looking for expired records", false);
             more = seen == wanted;
         }
-        if (rows.empty()) return std::size_t{0};
-        if (auto const erased = erase_rows(rows); !erased.has_value()) return erased.error();
+        for (auto const& each : rows)
+            if (auto const erased = erase_row(each, change); !erased.has_value())
+                return erased.error();
         return rows.size();
     }
 
@@ -148,15 +151,15 @@ class sqlite_records {
     }
 
     void note_damage(damaged_record what) {
-        auto const known = [&](damaged_record const& one) { return one.number == what.number; };
+        auto const known = [&](damaged_record const& one) {
+            return one.number == what.number && one.kind == what.kind;
+        };
         if (damaged_.size() < damaged_max && std::none_of(damaged_.begin(), damaged_.end(), known))
             damaged_.push_back(std::move(what));
     }
 
     /// Takes a damaged row out, as it is; the account is made to agree.
-    result<void> discard(damaged_record const& what) {
-        sqlite_connection::transaction whole{*file_};
-        if (auto begun = whole.begin(); !begun.has_value()) return begun;
+    result<void> discard(damaged_record const& what, sqlite_change& change) {
         sqlite_statement row;
         auto const text = "SELECT " + std::string{row_columns} +
                           " FROM recoup_record NOT INDEXED WHERE number=?1";
@@ -177,18 +180,22 @@ class sqlite_records {
         gone->bind(2, read.revision);
         code = gone->step();
         if (code != SQLITE_DONE) return fail(code, "removing a damaged record", true);
-        auto account = ledger_->account();
+        auto& account = change.account;
         account.next_revision =
             std::max(account.next_revision, static_cast<std::uint64_t>(read.revision) + 1);
         auto counted = ledger_->count(nullptr);
         if (!counted.has_value()) return counted.error();
         account.records = counted.value().records;
         account.digest = counted.value().digest;
-        if (auto written = ledger_->write(account); !written.has_value()) return written;
-        if (auto done = whole.commit(); !done.has_value()) return done;
-        std::erase_if(damaged_,
-                      [&](damaged_record const& one) { return one.number == what.number; });
-        return ledger_->take_stock();
+        change.account_changed = true;
+        return success();
+    }
+
+    /// It is gone, or has been put right.
+    void forget_damage(damaged_record const& what) {
+        std::erase_if(damaged_, [&](damaged_record const& one) {
+            return one.number == what.number && one.kind == what.kind;
+        });
     }
 
     /// The latest `updated` that is known.
@@ -236,13 +243,11 @@ class sqlite_records {
                                  "cannot be told; see verify() and accept_loss()");
     }
 
-    result<std::uint64_t> insert(record const& what) {
+    result<std::uint64_t> insert(record const& what, sqlite_change& change) {
         if (ledger_->incomplete())
             if (auto const nothing = load(what.id); !nothing.has_value()) return nothing.error();
-        auto const revision = ledger_->account().next_revision;
+        auto const revision = change.account.next_revision;
         auto const payload = encode_record(what, revision);
-        sqlite_connection::transaction whole{*file_};
-        if (auto begun = whole.begin(); !begun.has_value()) return begun.error();
         {
             statement_use row{insert_};
             bind_content(insert_, what, revision, payload);
@@ -250,19 +255,13 @@ class sqlite_records {
                 return fail(code, "saving record " + display(what.id), true);
         }
         if (file_->changes() != 1) return refused(what.id, 0);
-        auto account = ledger_->account();
-        account.add(what.id);
-        account.next_revision = revision + 1;
-        account.newest = std::max(latest(), what.updated);
-        if (auto written = ledger_->write(account); !written.has_value()) return written.error();
-        // Before the commit, so that nobody who knows of the record is told that there is none; it stays
-        // where the commit fails in a way that leaves open whether the record is there.
+        change.account.add(what.id);
+        change.account.next_revision = revision + 1;
+        change.account.newest = std::max({change.account.newest, latest(), what.updated});
+        change.account_changed = true;
+        // Before the commit, so that nobody who knows of the record is told that there is none.
+        change.remembered.emplace_back(what.id);
         ledger_->remember(what.id);
-        if (auto done = whole.commit(); !done.has_value()) {
-            if (!file_->stopped()) ledger_->forget(what.id);
-            return done.error();
-        }
-        ledger_->settle(account);
         return revision;
     }
 
@@ -315,28 +314,24 @@ class sqlite_records {
                              where + "is damaged: " + content.wrong + "; it was left as it is");
     }
 
-    result<void> erase_rows(std::vector<row_id> const& rows) {
-        sqlite_connection::transaction whole{*file_};
-        if (auto begun = whole.begin(); !begun.has_value()) return begun;
-        auto account = ledger_->account();
-        for (auto const& each : rows) {
+    result<void> erase_row(row_id const& what, sqlite_change& change) {
+        {
             statement_use row{erase_};
-            row->bind(1, each.number);
-            row->bind(2, static_cast<std::int64_t>(each.revision));
+            row->bind(1, what.number);
+            row->bind(2, static_cast<std::int64_t>(what.revision));
             if (auto const code = row->step(); code != SQLITE_DONE)
-                return fail(code, "erasing record " + display(each.id), true);
-            if (file_->changes() != 1)
-                return store_failure(store_errc::corrupt, "erasing record " + display(each.id) +
-                                                              " from " + file_->path() +
-                                                              " changed no row; expected 1");
-            account.remove(each.id);
-            account.next_revision = std::max(account.next_revision, each.revision + 1);
+                return fail(code, "erasing record " + display(what.id), true);
         }
-        account.newest = latest();
-        if (auto written = ledger_->write(account); !written.has_value()) return written;
-        if (auto done = whole.commit(); !done.has_value()) return done;
-        ledger_->settle(account);
-        for (auto const& each : rows) ledger_->forget(each.id);
+        if (file_->changes() != 1)
+            return store_failure(store_errc::corrupt, "erasing record " + display(what.id) +
+                                                          " from " + file_->path() +
+                                                          " changed no row; expected 1");
+        auto& account = change.account;
+        account.remove(what.id);
+        account.next_revision = std::max(account.next_revision, what.revision + 1);
+        account.newest = std::max(account.newest, latest());
+        change.account_changed = true;
+        change.forgotten.emplace_back(what.id);
         return success();
     }
 

@@ -12,11 +12,15 @@
 
 namespace recoup::inline v1 {
 
-/// A record that a store found damaged and left as it is.
+/// What was found damaged.
+enum class damaged_kind : std::uint8_t { record, operation, step };
+
+/// A record, an operation or a step that a store found damaged and left as it is.
 struct damaged_record {
-    operation_id id{};        ///< as far as it can be told
+    operation_id id{};        ///< as far as it can be told; empty for a step
     std::int64_t number = 0;  ///< its row in the file
     std::string wrong{};      ///< what is wrong with it
+    damaged_kind kind = damaged_kind::record;
 
     friend bool operator==(damaged_record const&, damaged_record const&) = default;
 };

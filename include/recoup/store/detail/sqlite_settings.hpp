@@ -29,6 +29,18 @@ struct pragma_setting {
     std::string reads;  ///< what reading it back must give
 };
 
+/// Whether this version of SQLite may have two connections that write to one file in WAL mode. Before, two
+/// that reset the log at the same time can damage it.
+inline constexpr bool log_stands_two_writers(int version) noexcept {
+    return version >= 3051003 || (version >= 3050007 && version < 3051000) ||
+           (version >= 3044006 && version < 3045000);
+}
+
+inline bool uses_log(sqlite_store_options const& options) noexcept {
+    return options.sharing == sharing::exclusive ||
+           log_stands_two_writers(sqlite3_libversion_number());
+}
+
 /// What durability and the bounds on memory rest on. In this order: the log's mode comes before what
 /// belongs to the log.
 inline std::vector<pragma_setting> settings_for(sqlite_store_options const& options) {
@@ -36,8 +48,9 @@ inline std::vector<pragma_setting> settings_for(sqlite_store_options const& opti
     auto const level = std::string{synchronous_level(options.durability)};
     auto const full = std::string{power_loss ? "1" : "0"};
     auto const log_bytes = std::to_string(checkpoint_pages * 4096);
+    auto const* const journal = uses_log(options) ? "wal" : "truncate";
     return {{"locking_mode", "NORMAL", "normal"},
-            {"journal_mode", "WAL", "wal"},
+            {"journal_mode", journal, journal},
             {"synchronous", level, level},
             {"fullfsync", full, full},
             {"checkpoint_fullfsync", full, full},

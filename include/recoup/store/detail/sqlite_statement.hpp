@@ -32,6 +32,7 @@ class sqlite_statement {
         return sqlite3_prepare_v3(db, text.data(), static_cast<int>(text.size()),
                                   SQLITE_PREPARE_PERSISTENT, &raw_, nullptr);
     }
+    [[nodiscard]] bool ready() const noexcept { return raw_ != nullptr; }
     void finalize() noexcept {
         sqlite3_finalize(raw_);
         raw_ = nullptr;

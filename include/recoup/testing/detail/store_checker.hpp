@@ -28,6 +28,7 @@ struct violation {
 struct store_conformance_options {
     std::optional<recoup::durability> durability{};  ///< the one they must declare
     std::optional<std::size_t> records_max{};        ///< where set, their limit is checked
+    std::optional<std::size_t> operations_max{};     ///< where set, their limit is checked
     std::optional<std::size_t> record_bytes_max{};   ///< where set, their limit is checked
     std::size_t large_value_bytes = std::size_t{1}
                                     << 18U;  ///< of the largest values that are saved

@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <recoup/core/attempt.hpp>
+#include <recoup/core/errc.hpp>
+#include <recoup/core/event.hpp>
+#include <recoup/core/identity.hpp>
+#include <recoup/core/redact.hpp>
+#include <recoup/core/result.hpp>
+#include <recoup/durable/detail/durable_ports.hpp>
+#include <recoup/durable/operation_interrupted.hpp>
+#include <recoup/durable/operations_options.hpp>
+#include <recoup/durable/step_options.hpp>
+#include <recoup/store/durable_store.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace recoup::inline v1::detail {
+
+/// Why a run must not go on.
+enum class interruption : std::uint8_t {
+    none,
+    cancelled,     ///< somebody wants the operation to end
+    fenced,        ///< another owner has it
+    store_failed,  ///< no work without a record
+    shut_down,     ///< `operations` ends
+    stopped,       ///< the caller's stop token was triggered
+    deadline,      ///< the caller's time is up
+    in_doubt,      ///< somebody has to decide whether a step has happened
+    asleep,        ///< it is given back until it is due
+};
+
+/// What `operation_run` found for a step that is asked for.
+struct opened_step {
+    step_record row{};      ///< what is recorded, or what will be
+    bool known = false;     ///< it has a row in the store
+    bool replayed = false;  ///< its result is recorded
+};
+
+/// One run of an operation's body: its record and steps as this process knows them, and how they are
+/// written. It knows no callable and no type.
+///
+/// Thread safety: all members may be called concurrently; those that start and end a run are for its
+/// runner.
+class operation_run {
+  public:
+    operation_run(std::shared_ptr<durable_ports> ports, operation_id id,
+                  operation_run const* parent) noexcept
+        : ports_{std::move(ports)}, id_{std::move(id)}, parent_{parent} {}
+    operation_run(operation_run const&) = delete;
+    operation_run& operator=(operation_run const&) = delete;
+
+    // ---- for the runner
+
+    /// Begins with what is recorded of the operation.
+    void begin(operation_record head, std::vector<step_record> rows, bool replays_to_undo,
+               std::uint32_t steps_max, steady_time until) {
+        std::lock_guard const lock{mutex_};
+        head_ = std::move(head);
+        steps_max_ = steps_max;
+        give_up_at_ = until;
+        to_undo_ = replays_to_undo;
+        for (auto& row : rows) {
+            next_index_ =
+                std::max(next_index_, row.index == UINT32_MAX ? row.index : row.index + 1);
+            auto key = step_key{row.name, row.id, row.count};
+            rows_.insert_or_assign(std::move(key), std::move(row));
+        }
+    }
+
+    /// Whether a sleeper may be given back instead of holding its thread, and from which length on.
+    void park_after(duration at_least) noexcept { park_after_ = at_least; }
+    [[nodiscard]] duration park_after() const noexcept { return park_after_; }
+
+    /// No step can be begun any more.
+    void end_body() noexcept { ended_ = true; }
+
+    [[nodiscard]] operation_record head() const {
+        std::lock_guard const lock{mutex_};
+        return head_;
+    }
+    [[nodiscard]] std::uint64_t number() const {
+        std::lock_guard const lock{mutex_};
+        return head_.number;
+    }
+    [[nodiscard]] operation_id const& id() const noexcept { return id_; }
+    [[nodiscard]] operation_run const* parent() const noexcept { return parent_; }
+    [[nodiscard]] durable_ports& ports() const noexcept { return *ports_; }
+    [[nodiscard]] bool replays_to_undo() const noexcept { return to_undo_; }
+
+    // ---- being stopped
+
+    [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_.get_token(); }
+    [[nodiscard]] bool cancel_requested() const noexcept { return cancelled_; }
+
+    /// Somebody wants the operation to end.
+    void cancel() {
+        cancelled_ = true;
+        if (!to_undo_) stop_.request_stop();
+    }
+    /// The body is to end as soon as it can, and the operation to stay as it is.
+    void ask_to_leave(interruption why) {
+        auto none = interruption::none;
+        leaving_.compare_exchange_strong(none, why);
+        stop_.request_stop();
+    }
+    /// It must not go on. The first reason stands.
+    void interrupt(interruption why, failure what = {}) {
+        {
+            std::lock_guard const lock{mutex_};
+            if (why_ != interruption::none) return;
+            why_ = why;
+            trouble_ = std::move(what);
+        }
+        stop_.request_stop();
+    }
+    [[nodiscard]] interruption why() const {
+        std::lock_guard const lock{mutex_};
+        return why_;
+    }
+    [[nodiscard]] failure trouble() const {
+        std::lock_guard const lock{mutex_};
+        return trouble_;
+    }
+    /// Why it is to be given back, where somebody wants that.
+    [[nodiscard]] interruption leaving() const noexcept { return leaving_; }
+    [[nodiscard]] bool stopping() const {
+        return (cancelled_ && !to_undo_) || leaving_ != interruption::none ||
+               why() != interruption::none;
+    }
+
+    /// Throws: operation_interrupted where the run must not go on.
+    void check() {
+        if (ended_) throw operation_interrupted{};
+        if (auto const leaving = leaving_.load(); leaving != interruption::none)
+            interrupt(leaving);
+        else if (cancelled_ && !to_undo_)
+            interrupt(interruption::cancelled);
+        else if (give_up_at_ != steady_time::max() && ports_->clock().now() >= give_up_at_)
+            interrupt(interruption::deadline);
+        if (why() != interruption::none) throw operation_interrupted{};
+    }
+    [[nodiscard]] steady_time give_up_at() const noexcept { return give_up_at_; }
+
+    // ---- steps
+
+    /// Opens the step of a name and an id, or of a name and its place among those of the name.
+    ///
+    /// Effects: until `close_step`, no other of the same name and id can be opened.
+    /// Throws: operation_interrupted where the run must not go on.
+    result<opened_step> open_step(std::string_view name, std::string_view id) {
+        check();
+        std::unique_lock lock{mutex_};
+        auto const open = std::pair{std::string{name}, std::string{id}};
+        if (open_.contains(open))
+            return failure{category::defect, errc::step_running,
+                           "a step " + shown(name, id) +
+                               " is running: steps of one name that run at the same time need an "
+                               "id each"};
+        auto count = std::uint32_t{0};
+        if (id.empty()) {
+            auto& next = counts_[open.first];
+            if (next == UINT32_MAX) return too_many();
+            count = next++;
+        }
+        auto const found = rows_.find(step_key{open.first, open.second, count});
+        auto opened = opened_step{};
+        if (found != rows_.end()) {
+            reached_.insert(found->second.index);
+            opened = {found->second, true,
+                      is_recorded(found->second) ||
+                          (to_undo_ && found->second.status == step_status::undone)};
+        }
+        if (to_undo_ && !opened.replayed) {
+            if (++refused_ > refused_max) {
+                lock.unlock();
+                interrupt(interruption::cancelled);
+                throw operation_interrupted{};
+            }
+            return failure{
+                category::cancelled, errc::operation_undone,
+                "step " + shown(name, id) + " is not run: the operation is being undone"};
+        }
+        if (found == rows_.end()) {
+            if (next_index_ >= steps_max_) return too_many();
+            opened.row.index = next_index_++;
+            opened.row.count = count;
+            opened.row.name = open.first;
+            opened.row.id = open.second;
+            reached_.insert(opened.row.index);
+        }
+        open_.insert(open);
+        return opened;
+    }
+
+    void close_step(step_record const& row) noexcept {
+        std::lock_guard const lock{mutex_};
+        open_.erase(std::pair{row.name, row.id});
+    }
+
+    /// Records a step, under the fence. A failure other than of the step's own making interrupts the run.
+    result<write_receipt> write_step(step_record const& row) {
+        check_not_interrupted();
+        auto stamped = row;
+        stamped.updated = ports_->clock().system_now();
+        return settle(ports_->with_store([&](durable_backend& store) {
+            auto const [number, epoch] = fence();
+            return store.write(
+                operation_write{.number = number, .epoch = epoch, .steps = std::span{&stamped, 1}});
+        }),
+                      &stamped);
+    }
+
+    /// Records a step in the store's own transaction.
+    result<write_receipt> write_step_tx(step_record& row, transaction_body const& body) {
+        check_not_interrupted();
+        auto written = ports_->with_store([&](durable_backend& store) {
+            auto const [number, epoch] = fence();
+            return store.transact(number, epoch, [&](void* at) -> result<step_record> {
+                auto made = body(at);
+                if (made.has_value()) row = made.assume_value();
+                return made;
+            });
+        });
+        return written;
+    }
+
+    /// What a write came to: the run is interrupted where it must be, and knows what was recorded.
+    result<write_receipt> settle(result<write_receipt> written, step_record const* row) {
+        if (!written.has_value()) {
+            auto const& trouble = written.assume_error();
+            // A value that no store could take is the step's failure, not the store's.
+            if (trouble.code() == store_errc::too_large) return written;
+            interrupt(trouble.code() == store_errc::fenced ? interruption::fenced
+                      : trouble.code() == errc::shut_down  ? interruption::shut_down
+                                                           : interruption::store_failed,
+                      trouble);
+            if (trouble.code() != store_errc::fenced) emit(event_kind::store_failed, {}, &trouble);
+            return written;
+        }
+        if (row != nullptr) {
+            std::lock_guard const lock{mutex_};
+            rows_.insert_or_assign(step_key{row->name, row->id, row->count}, *row);
+        }
+        if (written.assume_value().cancel_requested) cancel();
+        return written;
+    }
+
+    /// Changes the head and records it, with a step where one goes with it.
+    template <class Change>
+    result<write_receipt> write_head(Change&& change, step_record const* row = nullptr,
+                                     bool release = false) {
+        std::lock_guard const order{head_mutex_};  // heads reach the store as they were made
+        auto next = head();
+        change(next);
+        next.updated = ports_->clock().system_now();
+        auto stamped = row != nullptr ? *row : step_record{};
+        stamped.updated = next.updated;
+        auto written = settle(ports_->with_store([&](durable_backend& store) {
+            return store.write(
+                operation_write{.number = next.number,
+                                .epoch = next.epoch,
+                                .head = &next,
+                                .steps = std::span{&stamped, row != nullptr ? 1U : 0U},
+                                .release = release});
+        }),
+                              row != nullptr ? &stamped : nullptr);
+        if (written.has_value()) {
+            std::lock_guard const lock{mutex_};
+            head_ = std::move(next);
+        }
+        return written;
+    }
+
+    /// Writes the head while the body runs. The write would take back a wish to cancel that came in
+    /// since the last receipt, so that is looked for first.
+    template <class Change>
+    result<write_receipt> write_running_head(Change&& change, step_record const* row = nullptr) {
+        auto const seen =
+            ports_->with_store([&](durable_backend& store) { return store.find(id_); });
+        if (seen.has_value() && seen.assume_value() && seen.assume_value()->cancel_requested)
+            cancel();
+        return write_head(
+            [&](operation_record& next) {
+                change(next);
+                next.cancel_requested = cancel_requested();
+            },
+            row);
+    }
+
+    /// Remembers how a recorded step is undone.
+    void keep_undo(step_record const& row, undo_action undo) {
+        if (!undo) return;
+        std::lock_guard const lock{mutex_};
+        undos_.emplace_back(step_key{row.name, row.id, row.count}, std::move(undo));
+    }
+
+    // ---- undoing
+
+    /// From here on only undoing is recorded; that the operation was cancelled is no reason to stop.
+    void begin_undoing() {
+        std::lock_guard const lock{mutex_};
+        to_undo_ = true;
+        if (why_ == interruption::cancelled) why_ = interruption::none;
+    }
+    struct undo_entry {
+        step_record row;
+        undo_action undo;
+    };
+    /// What is to be undone, in that order.
+    [[nodiscard]] std::vector<undo_entry> undo_entries() const {
+        std::vector<undo_entry> all;
+        std::lock_guard const lock{mutex_};
+        for (auto const& [key, undo] : undos_) {
+            auto const row = rows_.find(key);
+            if (row != rows_.end() && row->second.status != step_status::begun &&
+                row->second.status != step_status::undone)
+                all.push_back({row->second, undo});
+        }
+        std::sort(all.begin(), all.end(), [](auto const& left, auto const& right) {
+            return left.row.index > right.row.index;
+        });
+        return all;
+    }
+    /// Whether anything that was done is recorded.
+    [[nodiscard]] bool has_recorded_steps() const {
+        std::lock_guard const lock{mutex_};
+        return std::any_of(rows_.begin(), rows_.end(),
+                           [](auto const& one) { return is_recorded(one.second); });
+    }
+    /// Recorded steps that the body has not asked for.
+    [[nodiscard]] std::vector<step_record> unreached() const {
+        std::vector<step_record> all;
+        std::lock_guard const lock{mutex_};
+        for (auto const& [key, row] : rows_)
+            if (is_recorded(row) && !reached_.contains(row.index)) all.push_back(row);
+        return all;
+    }
+    /// Whether it had begun before this run.
+    [[nodiscard]] bool resumed() const noexcept { return resumed_; }
+    void mark_resumed() noexcept { resumed_ = true; }
+
+    /// Whether no other step than the caller's is open.
+    [[nodiscard]] bool is_alone() const {
+        std::lock_guard const lock{mutex_};
+        return open_.size() <= 1;
+    }
+
+    void emit(event_kind kind, std::string_view step = {}, failure const* what = nullptr,
+              std::uint32_t attempt = 0) const noexcept {
+        if (!ports_->observed()) return;
+        ports_->emit({.kind = kind,
+                      .attempt = attempt,
+                      .failure = what,
+                      .operation = id_.name,
+                      .key = id_.key,
+                      .step = step});
+    }
+
+    static std::string shown(std::string_view name, std::string_view id) {
+        auto text = '"' + std::string{name} + '"';
+        if (!id.empty()) text.append(" (id \"").append(id).append("\")");
+        return text;
+    }
+
+    // ---- who waits for it
+
+    /// Says how it ended; nothing: whoever waits has to look at the record again.
+    void publish(std::optional<result<std::string>> outcome) {
+        std::lock_guard const lock{mutex_};
+        outcome_ = std::move(outcome);
+    }
+    /// Wakes those who wait, once nothing runs any more.
+    void set_over() noexcept { over_.request_stop(); }
+    [[nodiscard]] std::stop_token over() const noexcept { return over_.get_token(); }
+    [[nodiscard]] std::optional<result<std::string>> outcome() const {
+        std::lock_guard const lock{mutex_};
+        return outcome_;
+    }
+    std::atomic<std::uint64_t> fingerprint = 0;  ///< of the input
+
+  private:
+    using step_key = std::tuple<std::string, std::string, std::uint32_t>;
+    // A body that asks for the same step again and again is not waited for while it is undone.
+    static constexpr std::size_t refused_max = 1000;
+
+    static bool is_recorded(step_record const& row) noexcept {
+        return row.status == step_status::done || row.status == step_status::undoing;
+    }
+    failure too_many() const {
+        return failure{category::defect, errc::step_limit,
+                       "operation " + display(id_) + " has " + std::to_string(steps_max_) +
+                           " steps, which is its limit"};
+    }
+    void check_not_interrupted() const {
+        if (why() != interruption::none) throw operation_interrupted{};
+    }
+    std::pair<std::uint64_t, std::uint64_t> fence() const {
+        std::lock_guard const lock{mutex_};
+        return {head_.number, head_.epoch};
+    }
+
+    std::shared_ptr<durable_ports> ports_;
+    operation_id const id_;
+    operation_run const* const parent_;
+    mutable std::mutex mutex_;
+    std::mutex head_mutex_;
+    operation_record head_{};
+    std::map<step_key, step_record> rows_;
+    std::map<std::string, std::uint32_t, std::less<>> counts_;
+    std::set<std::pair<std::string, std::string>> open_;
+    std::set<std::uint32_t> reached_;
+    std::vector<std::pair<step_key, undo_action>> undos_;
+    std::uint32_t next_index_ = 0;
+    std::uint32_t steps_max_ = UINT32_MAX;
+    std::size_t refused_ = 0;
+    std::atomic<bool> to_undo_ = false;
+    std::atomic<bool> ended_ = false;
+    std::atomic<bool> resumed_ = false;
+    std::atomic<bool> cancelled_ = false;
+    std::atomic<interruption> leaving_ = interruption::none;
+    interruption why_ = interruption::none;
+    failure trouble_{};
+    steady_time give_up_at_ = steady_time::max();
+    duration park_after_ = unlimited;
+    std::stop_source stop_;
+    std::stop_source over_;
+    std::optional<result<std::string>> outcome_{};
+};
+
+/// Keeps a step open as long as it lives.
+class open_mark {
+  public:
+    open_mark(operation_run& run, step_record const& row) : run_{run}, row_{row} {}
+    open_mark(open_mark const&) = delete;
+    open_mark& operator=(open_mark const&) = delete;
+    ~open_mark() { run_.close_step(row_); }
+
+  private:
+    operation_run& run_;
+    step_record const row_;
+};
+
+}  // namespace recoup::inline v1::detail

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <recoup/core/result.hpp>
+#include <recoup/durable/detail/durable_ports.hpp>
+#include <recoup/durable/operations_options.hpp>
+#include <recoup/store/store_errc.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace recoup::inline v1::detail {
+
+/// This process as an owner of operations: enters the store when it is first needed.
+class owner {
+  public:
+    owner(std::shared_ptr<durable_ports> ports, operations_options const& options)
+        : ports_{std::move(ports)}, options_{options} {}
+    owner(owner const&) = delete;
+    owner& operator=(owner const&) = delete;
+
+    /// The number, of which `whom` is told when it is new.
+    template <class Whom>
+    result<std::uint64_t> number(Whom& whom) {
+        {
+            std::lock_guard const lock{mutex_};
+            if (number_ != 0) return number_;
+            auto entered = ports_->with_store([&](durable_backend& store) {
+                return store.enter(options_.who.empty() ? "recoup" : options_.who, options_.lease);
+            });
+            if (!entered.has_value()) return entered;
+            number_ = entered.assume_value();
+        }
+        whom.owner_entered();
+        return number_now();
+    }
+
+    /// Renews the lease. Returns: the operations of ours that somebody wants to end.
+    std::vector<std::uint64_t> renew() {
+        auto const mine = number_now();
+        if (mine == 0) return {};
+        auto renewed = ports_->with_store(
+            [&](durable_backend& store) { return store.renew(mine, options_.lease); });
+        if (renewed.has_value()) return std::move(renewed).assume_value();
+        // Counted as dead: what runs finds out by its own writes, what comes next needs a new owner.
+        if (renewed.assume_error().code() == store_errc::fenced) {
+            std::lock_guard const lock{mutex_};
+            if (number_ == mine) number_ = 0;
+        }
+        return {};
+    }
+
+    void leave() {
+        auto mine = std::uint64_t{0};
+        {
+            std::lock_guard const lock{mutex_};
+            mine = std::exchange(number_, 0);
+        }
+        if (mine == 0) return;
+        static_cast<void>(
+            ports_->with_store([&](durable_backend& store) { return store.leave(mine); }));
+    }
+
+  private:
+    std::uint64_t number_now() const {
+        std::lock_guard const lock{mutex_};
+        return number_;
+    }
+
+    std::shared_ptr<durable_ports> ports_;
+    operations_options const& options_;
+    mutable std::mutex mutex_;
+    std::uint64_t number_ = 0;
+};
+
+}  // namespace recoup::inline v1::detail

@@ -1,0 +1,643 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <recoup/core/random.hpp>
+#include <recoup/platform/time.hpp>
+#include <recoup/store/detail/file_guard.hpp>
+#include <recoup/store/detail/journal_operations.hpp>
+#include <recoup/store/detail/journal_pair.hpp>
+#include <recoup/store/detail/journal_records.hpp>
+#include <recoup/store/detail/journal_slots.hpp>
+#include <recoup/store/detail/request_box.hpp>
+#include <recoup/store/journal_options.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace recoup::inline v1::detail {
+
+/// A journal's files and what is in them; who syncs, and when; compaction.
+///
+/// Locks: `mutex` guards files and index; `sync_mutex_` who syncs. Whoever needs both takes the latter
+/// first, or holds the turn to sync.
+template <class Calls>
+class journal_engine {
+  public:
+    journal_engine(journal_store_options chosen, Calls calls)
+        : options{std::move(chosen)},
+          records{options.records_max, options.record_bytes_max},
+          operations{options.operations_max, options.record_bytes_max},
+          calls_{std::move(calls)} {}
+    journal_engine(journal_engine const&) = delete;
+    journal_engine& operator=(journal_engine const&) = delete;
+    ~journal_engine() { close(); }
+
+    journal_store_options const options;
+    file_guard guard;
+    mutable std::mutex mutex;
+    journal_records records;
+    journal_operations operations;
+    journal_slots slots;
+    std::vector<slot_content> in_flight;  ///< seen by one who only looks
+    journal_recovery recovery;
+
+    // ---- what the indices need of a log
+
+    result<appended_frame> append(frame_kind kind, std::uint64_t subject,
+                                  std::string_view payload) {
+        return pair_->append(kind, subject, payload);
+    }
+    [[nodiscard]] std::uint64_t next() const noexcept { return pair_->next(); }
+    [[nodiscard]] char const* data() const noexcept { return pair_->data(); }
+    [[nodiscard]] std::size_t side() const noexcept {
+        return static_cast<std::size_t>(pair_->header().generation % 2);
+    }
+    [[nodiscard]] std::uint32_t session() const noexcept { return pair_->session(); }
+    [[nodiscard]] std::uint64_t end() const noexcept { return pair_->end(); }
+    [[nodiscard]] bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
+    [[nodiscard]] bool damaged() const noexcept { return damaged_.load(std::memory_order_relaxed); }
+    void note_damage() noexcept {
+        damaged_.store(records.any_damage() || operations.any_damage(), std::memory_order_relaxed);
+    }
+    [[nodiscard]] std::uint64_t synced() const noexcept {
+        return synced_.load(std::memory_order_acquire);
+    }
+    [[nodiscard]] journal_window window() const {
+        std::lock_guard const lock{mutex};
+        return {pair_->end(), pair_->next() - 1 == synced() ? pair_->end() : pair_->synced_bytes()};
+    }
+
+    // ---- opening and closing
+
+    result<void> open(std::string const& path) {
+        if (auto found = guard.locate(path, !options.read_only); !found.has_value()) return found;
+        if (options.read_only) return open_to_look();
+        if (options.durability == durability::power_loss)
+            if (auto fit = guard.check_file_system(options.accepted_file_systems); !fit.has_value())
+                return fit;
+        if (auto locked = guard.lock(options.lock_wait); !locked.has_value()) return locked;
+        auto const there = guard.check_files();
+        if (!there.has_value()) return there.error();
+        if (!there.value()) {
+            if (auto made = make(); !made.has_value()) return made;
+            // What was asked of an earlier file must not reach this one. A box that is not safe is never read.
+            static_cast<void>(request_box{guard.path()}.clear());
+        }
+        if (auto taken = recover(); !taken.has_value()) return taken;
+        if (options.flush_every != unlimited) flusher_ = std::thread{[this] { flush_by_itself(); }};
+        return success();
+    }
+
+    /// Waits until all that has been written is synced.
+    result<void> sync() {
+        auto last = std::uint64_t{0};
+        {
+            std::lock_guard const lock{mutex};
+            last = pair_->next() - 1;
+        }
+        return sync_to(last);
+    }
+
+    /// Waits until the frame of that number is synced: one of those who wait syncs for all of them.
+    result<void> sync_to(std::uint64_t sequence) {
+        std::unique_lock lock{sync_mutex_};
+        while (synced() < sequence) {
+            if (stopped()) return stopped_failure();
+            if (syncing_) {
+                synced_by_other_.wait(lock);
+                continue;
+            }
+            syncing_ = true;
+            lock.unlock();
+            auto end = std::uint64_t{0};
+            auto last = std::uint64_t{0};
+            {
+                std::lock_guard const index{mutex};
+                end = pair_->end();
+                last = pair_->next() - 1;
+            }
+            // Only whoever has the turn exchanges the pair.
+            auto const error = pair_->drain(end);
+            if (error) {
+                // What of it is on the disk is not known, and the kernel says so only once.
+                stop("writing " + guard.path() + ": " + error.message());
+            } else {
+                pair_->mark_synced(last);
+                synced_.store(last, std::memory_order_release);
+            }
+            lock.lock();
+            syncing_ = false;
+            synced_by_other_.notify_all();
+        }
+        return success();
+    }
+
+    /// Tells the flusher that there is something to do; only the first one after it had nothing pays.
+    /// Pre: `mutex` is held.
+    [[nodiscard]] bool must_wake() noexcept {
+        return idle_.exchange(false, std::memory_order_relaxed);
+    }
+    void wake() {
+        { std::lock_guard const lock{sync_mutex_}; }
+        wake_.notify_all();
+    }
+
+    [[nodiscard]] failure stopped_failure() const {
+        std::lock_guard const lock{why_mutex_};
+        return store_failure(
+            store_errc::stopped,
+            "the store " + guard.path() +
+                " stopped, since what is on the disk is not known; open it anew: " + why_);
+    }
+
+    /// Whether half or more of the journal is out of date.
+    [[nodiscard]] bool worth_compacting(std::uint64_t bytes_min) const {
+        std::lock_guard const lock{mutex};
+        auto const needed = records.live_bytes() + operations.live_bytes() + journal_begin;
+        return pair_->end() > bytes_min && pair_->end() / 2 > needed && !records.any_damage() &&
+               !operations.any_damage();
+    }
+
+    /// Copies what counts into a new generation and goes on there. Writers wait for some frames at a time,
+    /// and at the end for one sync. `unavailable`: another one is at it.
+    result<void> compact() {
+        if (compacting_.exchange(true))
+            return store_failure(store_errc::unavailable,
+                                 "the journal " + guard.path() + " is being compacted");
+        auto done = compact_alone();
+        compacting_.store(false);
+        return done;
+    }
+
+    /// Copies what has been written into a new file, and syncs that.
+    result<void> backup(std::string const& path) {
+        file_guard to;
+        if (auto found = to.locate(path, true); !found.has_value()) return found;
+        auto const there = to.check_files();
+        if (!there.has_value()) return there.error();
+        if (there.value())
+            return store_failure(store_errc::unavailable,
+                                 to.path() + " is there already; expected a new file for a backup");
+        std::unique_lock lock{mutex};
+        auto const from = pair_;  // as it is now, whatever is compacted meanwhile
+        auto const end = from->end();
+        lock.unlock();
+        std::error_code error;
+        auto file = calls_.create(to.folder(), to.name(), error);
+        if (!error) error = platform::write_all(calls_, file.get(), from->data(), end, 0);
+        if (!error && calls_.sync(file.get()) != 0) error = platform::last_error();
+        if (!error && calls_.sync_folder(to.folder()) != 0) error = platform::last_error();
+        if (!error) return success();
+        if (file) calls_.remove(to.folder(), to.name());
+        return system_failure("the backup " + to.path(), error);
+    }
+
+    /// Reads all frames of both files again.
+    result<journal_verification> verify() {
+        journal_verification seen;
+        std::unique_lock lock{mutex};
+        auto const from = pair_;
+        auto const live = from->bytes();
+        auto const synced_to = from->synced_bytes();
+        records.damages(seen.damaged);
+        operations.damages(seen.damaged);
+        seen.complete = !records.in_doubt();
+        lock.unlock();
+        auto log = std::string(synced_to, '\0');
+        for (std::uint64_t at = 0; at < synced_to;) {
+            auto const got = ::pread(from->log_file(), log.data() + at, synced_to - at,
+                                     static_cast<::off_t>(at));
+            if (got < 0 && errno == EINTR) continue;
+            if (got <= 0) return system_failure("reading " + guard.path(), platform::last_error());
+            at += static_cast<std::uint64_t>(got);
+        }
+        checker found{seen, live.size() - synced_to};
+        auto const ended =
+            journal_scanner{live, log, from->header(), !options.read_only}.run(found);
+        seen.frames = ended.frames;
+        seen.repaired = found.unequal;
+        seen.torn_bytes = ended.torn_bytes;
+        for (std::uint64_t at = journal_begin; at < synced_to;) {
+            journal_frame frame;
+            if (read_frame(live, at, from->header().nonce, frame) != frame_state::whole) {
+                at += 8;
+                continue;
+            }
+            if (at + frame.size <= synced_to &&
+                live.substr(at, frame.size) != std::string_view{log}.substr(at, frame.size))
+                ++seen.repaired;
+            at += frame.size;
+        }
+        return seen;
+    }
+
+  private:
+    using pair = journal_pair<Calls>;
+    static constexpr int looks_max = 20;
+    static constexpr std::uint64_t copied_at_once = std::uint64_t{64} << 10U;
+
+    struct checker {
+        journal_verification& into;
+        std::uint64_t unsynced;
+        std::uint64_t unequal = 0;
+        void frame(journal_frame const&) const noexcept {}
+        void damaged(journal_frame const& what) const {
+            for (auto const& known : into.damaged)
+                if (known.sequence == what.sequence) return;
+            into.damaged.push_back({{}, 0, what.sequence, what.offset, "its checksum is wrong"});
+        }
+        void lost(std::uint64_t, std::uint64_t, std::uint64_t) const noexcept {
+            into.complete = false;
+        }
+    };
+
+    /// Puts what a scan finds into the indices.
+    struct reader {
+        journal_engine& to;
+        std::size_t side;
+        void frame(journal_frame const& what) {
+            switch (what.kind) {
+                case frame_kind::record:
+                case frame_kind::erased: to.records.replay(what, side); break;
+                case frame_kind::started:
+                case frame_kind::written:
+                case frame_kind::claimed:
+                case frame_kind::cancel:
+                case frame_kind::removed:
+                    if (auto const* wrong = to.operations.replay(what, side))
+                        to.operations.mark_damaged(what, wrong);
+                    break;
+                case frame_kind::accepted:
+                    to.records.accept_loss();
+                    to.operations.doubt_all(false);
+                    break;
+                case frame_kind::session:
+                case frame_kind::closed: break;
+            }
+        }
+        void damaged(journal_frame const& what) {
+            to.had_damage_ = true;
+            switch (what.kind) {
+                case frame_kind::record:
+                case frame_kind::erased:
+                    to.records.mark_damaged(what, "its checksum is wrong");
+                    break;
+                case frame_kind::started:
+                case frame_kind::written:
+                case frame_kind::claimed:
+                case frame_kind::cancel:
+                case frame_kind::removed:
+                    to.operations.mark_damaged(what, "its checksum is wrong");
+                    break;
+                default: break;
+            }
+        }
+        void lost(std::uint64_t, std::uint64_t next, std::uint64_t) {
+            to.had_damage_ = true;
+            to.records.doubt_all_before(next);
+            to.operations.doubt_all(true);
+        }
+    };
+
+    static std::uint64_t fresh_nonce() noexcept {
+        std::uint64_t nonce = 0;
+        while (!platform::fill_random(&nonce, sizeof nonce)) nonce = thread_random();
+        return nonce;
+    }
+
+    [[nodiscard]] std::string next_name() const { return guard.name() + ".next"; }
+
+    /// Makes the first generation: whole under another name before it is there under its own.
+    result<void> make() {
+        for (std::uint64_t i = 0; i != 2; ++i) {
+            auto const left = guard.check_beside(pair::live_name(guard, i));
+            if (!left.has_value()) return left.error();
+            if (left.value().exists && holds_frames(pair::live_name(guard, i)))
+                return unsafe(guard.path_of(pair::live_name(guard, i)) + " is there without " +
+                              guard.path() + "; put that file back, or move this one away");
+        }
+        calls_.remove(guard.folder(), next_name());
+        pair first{calls_, guard};
+        auto header = journal_header{};
+        header.nonce = fresh_nonce();
+        auto made = first.make(next_name(), header, options.file_bytes_max);
+        if (made.has_value()) made = put_in_place();
+        if (!made.has_value()) {
+            calls_.remove(guard.folder(), next_name());
+            calls_.remove(guard.folder(), pair::live_name(guard, header.generation));
+        }
+        return made;
+    }
+
+    [[nodiscard]] bool holds_frames(std::string const& name) const {
+        std::error_code error;
+        auto const file = platform::open_file(guard.folder(), name, false, error);
+        if (error) return true;
+        auto const front = platform::read_front(file.get(), journal_begin + 8);
+        return front.size() == journal_begin + 8 &&
+               number_at<std::uint64_t>(front.data() + journal_begin) != 0;
+    }
+
+    result<void> put_in_place() {
+        if (calls_.rename(guard.folder(), next_name(), guard.name()) != 0)
+            return system_failure("renaming " + guard.path_of(next_name()), platform::last_error());
+        if (calls_.sync_folder(guard.folder()) != 0)
+            return system_failure("syncing the folder of " + guard.path(), platform::last_error());
+        return success();
+    }
+
+    result<void> recover() {
+        std::vector<slot_content> found;
+        auto same_boot = false;
+        auto opened = slots.open(calls_, guard, recovery.torn_slots, same_boot,
+                                 [&](slot_content what) { found.push_back(std::move(what)); });
+        if (!opened.has_value()) return opened;
+        auto front = journal_header{};
+        if (auto read = read_front_of(front); !read.has_value()) return read;
+        pair_ = std::make_shared<pair>(calls_, guard);
+        auto const ended =
+            pair_->open(options.file_bytes_max, true, same_boot,
+                        reader{*this, static_cast<std::size_t>(front.generation % 2)});
+        if (!ended.has_value()) return ended.error();
+        take_over(ended.value());
+        if (auto begun = pair_->begin_session(ended.value().closed); !begun.has_value())
+            return begun;
+        synced_.store(pair_->next() - 1, std::memory_order_release);
+        for (auto const& what : found) {
+            if (records.contains(what.id)) continue;  // it had got its record
+            record intent;
+            intent.id = what.id;
+            intent.fingerprint = what.fingerprint;
+            intent.attempts = 1;
+            intent.created = what.started;
+            intent.updated = what.started;
+            if (auto saved = records.save(*this, intent); !saved.has_value()) {
+                if (saved.error().code() == make_error_code(store_errc::corrupt)) continue;
+                return saved.error();
+            }
+            ++recovery.resumed;
+        }
+        // From here on they are records; if we die before this is done, they are seen to be there.
+        slots.clear();
+        calls_.remove(guard.folder(), next_name());
+        calls_.remove(guard.folder(), pair::live_name(guard, pair_->header().generation + 1));
+        if (options.durability == durability::power_loss) return sync();
+        return success();
+    }
+
+    result<void> read_front_of(journal_header& into) {
+        std::error_code error;
+        auto const file = platform::open_file(guard.folder(), guard.name(), false, error);
+        if (error) return system_failure("opening " + guard.path(), error);
+        auto const front = platform::read_front(file.get(), journal_begin);
+        // What is wrong with it is told where it is opened.
+        if (front.size() == journal_begin) read_header(front.data(), into);
+        return success();
+    }
+
+    void take_over(scan_end const& ended) {
+        operations.finish_replay();
+        recovery.frames = ended.frames;
+        recovery.repaired = ended.repaired;
+        recovery.torn_bytes = ended.torn_bytes;
+        recovery.closed = ended.closed;
+        note_damage();
+        had_damage_ = had_damage_ || damaged();
+    }
+
+    result<void> open_to_look() {
+        auto const there = guard.check_files();
+        if (!there.has_value()) return there.error();
+        if (!there.value())
+            return store_failure(store_errc::unavailable,
+                                 guard.path() + " is not there, and read_only makes none");
+        // Its owner may put a new generation into place while we look.
+        for (int look = 0; look != looks_max; ++look) {
+            auto front = journal_header{};
+            if (auto read = read_front_of(front); !read.has_value()) return read;
+            pair_ = std::make_shared<pair>(calls_, guard);
+            auto const live = guard.check_beside(pair::live_name(guard, front.generation));
+            if (!live.has_value()) return live.error();
+            auto const other = guard.check_beside(pair::live_name(guard, front.generation + 1));
+            auto const moving = !live.value().exists && other.has_value() && other.value().exists;
+            if (moving && look + 1 != looks_max) {
+                platform::pause(duration{1'000'000});
+                continue;
+            }
+            auto const ended =
+                pair_->open(options.file_bytes_max, false, false,
+                            reader{*this, static_cast<std::size_t>(front.generation % 2)});
+            if (!ended.has_value()) return ended.error();
+            take_over(ended.value());
+            break;
+        }
+        slots.look(guard, [&](slot_content what) {
+            if (!records.contains(what.id)) in_flight.push_back(std::move(what));
+        });
+        return success();
+    }
+
+    void close() noexcept {
+        if (!pair_) return;
+        if (guard.in_another_process()) {
+            // A child has neither the thread nor the files; only memory, which it gives back.
+            if (flusher_.joinable()) flusher_.detach();
+            return;
+        }
+        {
+            std::lock_guard const lock{sync_mutex_};
+            closing_ = true;
+        }
+        wake_.notify_all();
+        if (flusher_.joinable()) flusher_.join();
+        if (options.read_only || stopped() || pair_->session() == 0) return;
+        try {
+            if (!sync().has_value()) return;
+            std::unique_lock lock{mutex};
+            auto const put = pair_->append(frame_kind::closed, 0, {});
+            lock.unlock();
+            // Where this fails the next opening looks closer, and finds the same.
+            if (put.has_value()) static_cast<void>(sync());
+        } catch (...) {}
+    }
+
+    void stop(std::string why) {
+        std::lock_guard const lock{why_mutex_};
+        if (why_.empty()) why_ = std::move(why);
+        stopped_.store(true, std::memory_order_release);
+    }
+
+    void flush_by_itself() noexcept {
+        std::unique_lock lock{sync_mutex_};
+        while (!closing_ && !stopped()) {
+            {
+                std::lock_guard const index{mutex};
+                if (pair_->next() - 1 == synced()) idle_.store(true, std::memory_order_relaxed);
+            }
+            if (idle_.load(std::memory_order_relaxed)) {
+                wake_.wait(lock,
+                           [&] { return closing_ || !idle_.load(std::memory_order_relaxed); });
+                if (closing_) return;
+            }
+            wake_.wait_for(lock, std::chrono::nanoseconds{options.flush_every},
+                           [&] { return closing_; });
+            lock.unlock();
+            try {
+                static_cast<void>(sync());  // a failure stops the store, and the next call says so
+                if (worth_compacting(options.compact_bytes_min)) static_cast<void>(compact());
+            } catch (...) {}  // no memory: later
+            lock.lock();
+        }
+    }
+
+    /// The turn to sync, which is also that to exchange the pair.
+    class sync_turn {
+      public:
+        explicit sync_turn(journal_engine& of) : of_{of} {
+            std::unique_lock lock{of_.sync_mutex_};
+            of_.synced_by_other_.wait(lock, [&] { return !of_.syncing_; });
+            of_.syncing_ = true;
+        }
+        sync_turn(sync_turn const&) = delete;
+        sync_turn& operator=(sync_turn const&) = delete;
+        ~sync_turn() {
+            {
+                std::lock_guard const lock{of_.sync_mutex_};
+                of_.syncing_ = false;
+            }
+            of_.synced_by_other_.notify_all();
+        }
+
+      private:
+        journal_engine& of_;
+    };
+
+    result<void> compact_alone() {
+        std::unique_lock lock{mutex};
+        if (stopped()) return stopped_failure();
+        if (records.any_damage() || operations.any_damage())
+            return store_failure(store_errc::corrupt,
+                                 guard.path() +
+                                     " has damaged records, which a compaction would "
+                                     "lose: see damaged(), discard() and accept_loss()");
+        auto header = journal_header{};
+        header.generation = pair_->header().generation + 1;
+        header.nonce = fresh_nonce();
+        auto const session = pair_->session();
+        auto const snapshot = pair_->end();
+        lock.unlock();
+
+        calls_.remove(guard.folder(), next_name());
+        auto to = std::make_shared<pair>(calls_, guard);
+        auto done = to->make(next_name(), header, options.file_bytes_max);
+        to->continue_session(session);
+        if (done.has_value()) done = to->begin_session_at(header.first);
+        auto at = std::uint64_t{journal_begin};
+        while (done.has_value()) {
+            lock.lock();
+            auto const rest = pair_->end() - at;
+            if (rest <= copied_at_once) {
+                lock.unlock();
+                break;
+            }
+            done = copy(*to, at, at + copied_at_once, snapshot);
+            lock.unlock();
+        }
+        if (done.has_value()) done = change_over(to, at, snapshot);
+        if (!done.has_value() && !stopped()) {
+            calls_.remove(guard.folder(), next_name());
+            calls_.remove(guard.folder(), pair::live_name(guard, header.generation));
+        }
+        return done;
+    }
+
+    result<void> change_over(std::shared_ptr<pair> const& to, std::uint64_t& at,
+                             std::uint64_t snapshot) {
+        // What was copied until now is brought to the disk first, while writers go on.
+        if (auto const error = to->drain(to->end()))
+            return system_failure("writing " + guard.path_of(next_name()), error);
+        sync_turn const turn{*this};
+        if (stopped()) return stopped_failure();
+        std::lock_guard const lock{mutex};
+        if (auto rest = copy(*to, at, pair_->end(), snapshot); !rest.has_value()) return rest;
+        if (auto begun = to->begin_session_at(pair_->next()); !begun.has_value()) return begun;
+        if (calls_.rename(guard.folder(), next_name(), guard.name()) != 0)
+            return system_failure("renaming " + guard.path_of(next_name()), platform::last_error());
+        // From here on the new one is what the next process finds, and so we must go on with it.
+        auto const old = std::exchange(pair_, to);
+        if (calls_.sync_folder(guard.folder()) != 0) {
+            auto const error = platform::last_error();
+            stop("syncing the folder of " + guard.path() + ": " + error.message());
+            return stopped_failure();
+        }
+        synced_.store(pair_->next() - 1, std::memory_order_release);
+        calls_.remove(guard.folder(), pair::live_name(guard, old->header().generation));
+        return success();
+    }
+
+    /// Copies the frames from `at` to `until` that count. Pre: `mutex` is held.
+    result<void> copy(pair& to, std::uint64_t& at, std::uint64_t until, std::uint64_t snapshot) {
+        auto const from_side = side();
+        while (at < until && at < pair_->end()) {
+            journal_frame frame;
+            if (read_frame(pair_->bytes(), at, pair_->header().nonce, frame) !=
+                frame_state::whole) {
+                if (!had_damage_)
+                    return store_failure(store_errc::corrupt, "the frame at " + std::to_string(at) +
+                                                                  " of " + guard.path() +
+                                                                  " is damaged");
+                at += 8;  // what was discarded, or its loss accepted
+                continue;
+            }
+            at += frame.size;
+            auto const to_at = to.end() + frame_head_bytes;
+            auto wanted = false;
+            switch (frame.kind) {
+                case frame_kind::record: wanted = records.keep(frame, from_side, to_at); break;
+                case frame_kind::started:
+                case frame_kind::written:
+                case frame_kind::claimed:
+                case frame_kind::cancel: wanted = operations.keep(frame, from_side, to_at); break;
+                // What they took out may have been copied before it was.
+                case frame_kind::erased:
+                case frame_kind::removed: wanted = frame.offset >= snapshot; break;
+                case frame_kind::accepted:
+                case frame_kind::session:
+                case frame_kind::closed: break;
+            }
+            if (!wanted) continue;
+            auto put = to.append(frame.kind, frame.subject, frame.payload);
+            if (!put.has_value()) return put.error();
+        }
+        return success();
+    }
+
+    mutable Calls calls_;
+    std::shared_ptr<pair> pair_;
+    std::mutex sync_mutex_;
+    std::condition_variable wake_;
+    std::condition_variable synced_by_other_;
+    bool syncing_ = false;
+    bool closing_ = false;
+    bool had_damage_ = false;  // the files hold frames that are not whole
+    std::atomic<bool> idle_{false};
+    std::atomic<bool> stopped_{false};
+    std::atomic<bool> damaged_{false};
+    std::atomic<bool> compacting_{false};
+    std::atomic<std::uint64_t> synced_{0};
+    mutable std::mutex why_mutex_;
+    std::string why_;
+    std::thread flusher_;
+};
+
+}  // namespace recoup::inline v1::detail

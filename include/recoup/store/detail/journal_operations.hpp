@@ -1,0 +1,651 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <recoup/store/detail/journal_records.hpp>
+#include <recoup/store/detail/memory_operations.hpp>
+#include <recoup/store/detail/operation_codec.hpp>
+#include <recoup/store/durable_store.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace recoup::inline v1::detail {
+
+/// Which durable operations a journal holds, where, and who has them. As `journal_records`.
+///
+/// Here an owner is alive from `enter` to `leave`: no other process can have the journal open, and so
+/// nobody from before the opening is.
+class journal_operations {
+  public:
+    explicit journal_operations(std::size_t operations_max, std::size_t bytes_max) noexcept
+        : operations_max_{operations_max}, bytes_max_{std::min(bytes_max, record_bytes_limit)} {}
+
+    // ---- reading a journal again
+
+    char const* replay(journal_frame const& frame, std::size_t side) {
+        byte_reader from{frame.payload};
+        auto const number = frame.subject;
+        if (frame.kind == frame_kind::removed) {
+            if (auto const found = entries_.find(number); found != entries_.end()) remove(found);
+            return nullptr;
+        }
+        auto& one = entries_[number];
+        unlist(number, one);
+        char const* wrong = nullptr;
+        if (frame.kind == frame_kind::started)
+            wrong = replay_head(number, one, frame.payload, frame.offset + frame_head_bytes, side);
+        if (frame.kind == frame_kind::written) wrong = replay_write(number, one, frame, side);
+        if (frame.kind == frame_kind::claimed) {
+            static_cast<void>(from.number<std::uint64_t>());
+            one.epoch = from.number<std::uint64_t>();
+            one.owner = from.number<std::uint64_t>();
+            wrong = from.wrong();
+        }
+        if (frame.kind == frame_kind::cancel) {
+            one.cancel = true;
+            cancelled_.insert(number);
+        }
+        one.bytes += frame.size;
+        live_bytes_ += frame.size;
+        if (wrong != nullptr) one.damaged = true;
+        list(number, one);
+        return wrong;
+    }
+
+    void mark_damaged(journal_frame const& frame, std::string wrong) {
+        auto& one = entries_[frame.subject];
+        one.damaged = true;
+        damages_.push_back({one.id, frame.subject, frame.sequence, frame.offset, std::move(wrong)});
+    }
+
+    /// What has no head after all was read has lost it.
+    void finish_replay() {
+        for (auto& [number, one] : entries_) {
+            if (one.head.size != 0 || one.damaged) continue;
+            one.damaged = true;
+            damages_.push_back({{}, number, 0, 0, "its head is missing"});
+        }
+        unnamed_ = 0;
+        for (auto& [number, one] : entries_) unnamed_ += one.head.size == 0 ? 1U : 0U;
+    }
+    void doubt_all(bool whether) noexcept { doubt_ = whether; }
+
+    // ---- the store's calls
+
+    std::uint64_t enter(std::uint32_t session) {
+        auto const number = std::uint64_t{session} << 32U | next_owner_;
+        owners_.insert(number);
+        ++next_owner_;
+        return number;
+    }
+
+    result<std::vector<std::uint64_t>> renew(std::uint64_t owner) const {
+        if (!owners_.contains(owner))
+            return store_failure(store_errc::fenced,
+                                 "owner " + std::to_string(owner) + " is not alive");
+        std::vector<std::uint64_t> wanted;
+        for (auto const number : cancelled_)
+            if (entries_.at(number).owner == owner) wanted.push_back(number);
+        return wanted;
+    }
+
+    void leave(std::uint64_t owner) {
+        if (owners_.erase(owner) == 0) return;
+        for (auto& [number, one] : entries_)
+            if (one.owner == owner) list(number, one);
+    }
+
+    template <class Log>
+    result<started_operation> start(Log& log, operation_record const& head, std::uint64_t owner,
+                                    std::uint64_t& sequence) {
+        if (auto const found = numbers_.find(head.id); found != numbers_.end()) {
+            auto there = read(log, *entries_.find(found->second));
+            if (!there.has_value()) return there.error();
+            return started_operation{std::move(there).assume_value(), false};
+        }
+        if (unnamed_ != 0 || doubt_) return corrupt(head.id, 0);
+        if (auto const bytes = encoded_size(head); bytes > bytes_max_)
+            return too_large(head.id, bytes, bytes_max_);
+        if (entries_.size() >= operations_max_)
+            return store_failure(store_errc::full, "the journal holds " +
+                                                       std::to_string(entries_.size()) +
+                                                       " operations; its limit is " +
+                                                       std::to_string(operations_max_));
+        auto made = started_operation{head, true};
+        auto& record = made.record;
+        auto const number = log.next();  // no other frame ever has it
+        record.number = number;
+        record.epoch = 1;
+        record.owner = owner;
+        auto const payload = encode_operation(record);
+        auto const named = numbers_.emplace(head.id, number).first;
+        auto const placed = entries_.emplace(number, entry{}).first;
+        auto& one = placed->second;
+        auto undo = [&] {
+            unlist(number, one);
+            entries_.erase(placed);
+            numbers_.erase(named);
+        };
+        try {
+            one.id = head.id;
+            one.take(record);
+            if (record.cancel_requested) cancelled_.insert(number);
+            list(number, one);
+            auto put = log.append(frame_kind::started, number, payload);
+            if (!put.has_value()) {
+                undo();
+                return put.error();
+            }
+            one.set_head(put.assume_value().payload_at, payload.size(), log.side());
+            count(one, put.assume_value());
+            sequence = put.assume_value().sequence;
+        } catch (...) {
+            undo();
+            throw;
+        }
+        latest_ = std::max(latest_, head.updated);
+        return made;
+    }
+
+    template <class Log>
+    result<std::vector<operation_record>> claim(Log& log, claim_request const& request) {
+        std::vector<std::uint64_t> found;
+        auto const look = [&](std::uint64_t number, system_time due) {
+            auto const at = entries_.find(number);
+            if (at == entries_.end() || at->second.due != due || !claimable(at->second)) return;
+            auto const& one = at->second;
+            if (one.id.space == request.space && due_now(one, request.now) &&
+                std::find(request.names.begin(), request.names.end(), one.id.name) !=
+                    request.names.end())
+                found.push_back(number);
+        };
+        auto at = by_due_.begin();
+        for (; at != by_due_.end() && at->first <= request.now && found.size() < request.limit;
+             ++at)
+            look(at->second, at->first);
+        // Those that seem to have been put to sleep in the future: the clock was set back since.
+        if (found.size() < request.limit) {
+            auto late = std::vector<std::pair<system_time, std::uint64_t>>{};
+            for (auto begun = by_begin_.rbegin();
+                 begun != by_begin_.rend() && begun->first > request.now; ++begun) {
+                auto const one = entries_.find(begun->second);
+                if (one != entries_.end() && one->second.due > request.now &&
+                    saturating_add(one->second.due, -one->second.delay) == begun->first)
+                    late.emplace_back(one->second.due, begun->second);
+            }
+            std::sort(late.begin(), late.end());
+            for (auto const& [due, number] : late)
+                if (found.size() < request.limit) look(number, due);
+        }
+        std::vector<operation_record> claimed;
+        claimed.reserve(found.size());
+        for (auto const number : found) {
+            auto const one = entries_.find(number);
+            auto head = read(log, *one);
+            if (!head.has_value()) continue;  // damaged ones are left out
+            auto taken = give(log, one, request.owner);
+            if (!taken.has_value()) {
+                if (claimed.empty()) return taken.error();
+                break;
+            }
+            claimed.push_back(std::move(head).assume_value());
+            claimed.back().owner = one->second.owner;
+            claimed.back().epoch = one->second.epoch;
+        }
+        return claimed;
+    }
+
+    template <class Log>
+    result<operation_record> take(Log& log, std::uint64_t number, std::uint64_t epoch,
+                                  std::uint64_t owner) {
+        auto const found = free_one(log, number, epoch);
+        if (!found.has_value()) return found.error();
+        auto const one = entries_.find(number);
+        auto head = found.assume_value();
+        if (auto taken = give(log, one, owner); !taken.has_value()) return taken.error();
+        head.owner = owner;
+        head.epoch = one->second.epoch;
+        return head;
+    }
+
+    template <class Log>
+    result<write_receipt> write(Log& log, operation_write const& what, std::uint64_t& sequence) {
+        auto const found = entries_.find(what.number);
+        if (found == entries_.end()) return no_operation(what.number);
+        auto stored = read(log, *found);
+        if (!stored.has_value()) return stored.error();
+        auto& one = found->second;
+        auto head = std::move(stored).assume_value();
+        if (one.epoch != what.epoch || one.owner == 0) return fenced(head, what.epoch);
+        auto bytes = what.head != nullptr ? encoded_size(*what.head) : 0;
+        for (auto const& step : what.steps) bytes = std::max(bytes, encoded_size(step));
+        if (bytes > bytes_max_) return too_large(head.id, bytes, bytes_max_);
+
+        std::string payload;
+        put_number(payload, what.number);
+        put_number(payload, what.epoch);
+        put_number(payload, static_cast<std::uint32_t>((what.head != nullptr ? 1U : 0U) |
+                                                       (what.drop_steps ? 2U : 0U) |
+                                                       (what.release ? 4U : 0U)));
+        put_number(payload, static_cast<std::uint32_t>(what.steps.size()));
+        if (what.head != nullptr) {
+            take_head(head, *what.head);
+            if (what.release) head.owner = 0;
+            put_text(payload, encode_operation(head));
+        }
+        for (auto const& step : what.steps) put_text(payload, encode_step(what.number, step));
+        if (payload.size() > record_bytes_limit)
+            return too_large(head.id, payload.size(), record_bytes_limit);
+
+        // What may throw comes first: a write is whole or has not been.
+        auto next = standing{one};
+        if (what.head != nullptr) next.take(head);
+        if (what.release) next.owner = 0;
+        std::vector<std::uint32_t> fresh;
+        fresh.reserve(what.steps.size());
+        auto undo = [&] {
+            for (auto const index : fresh) one.steps.erase(index);
+        };
+        try {
+            for (auto const& step : what.steps)
+                if (one.steps.try_emplace(step.index).second) fresh.push_back(step.index);
+            list(what.number, next);  // listed once too often does no harm
+            if (next.cancel) cancelled_.insert(what.number);
+            auto put = log.append(frame_kind::written, what.number, payload);
+            if (!put.has_value()) {
+                undo();
+                return put.error();
+            }
+            if (what.drop_steps)
+                std::erase_if(one.steps, [&](auto const& step) {
+                    return std::none_of(what.steps.begin(), what.steps.end(),
+                                        [&](auto const& kept) { return kept.index == step.first; });
+                });
+            place_parts(one, payload, put.assume_value().payload_at, log.side());
+            count(one, put.assume_value());
+            sequence = put.assume_value().sequence;
+        } catch (...) {
+            undo();
+            throw;
+        }
+        if (next.due != one.due || next.delay != one.delay || !claimable(next))
+            unlist(what.number, one);
+        static_cast<standing&>(one) = next;
+        if (!one.cancel) cancelled_.erase(what.number);
+        if (what.head != nullptr) latest_ = std::max(latest_, head.updated);
+        return write_receipt{one.cancel};
+    }
+
+    template <class Log>
+    result<void> request_cancel(Log& log, std::uint64_t number) {
+        auto const found = entries_.find(number);
+        if (found == entries_.end()) return no_operation(number);
+        if (found->second.damaged) return corrupt(found->second.id, number);
+        if (found->second.cancel) return success();
+        cancelled_.insert(number);
+        std::string payload;
+        put_number(payload, number);
+        auto put = log.append(frame_kind::cancel, number, payload);
+        if (!put.has_value()) {
+            cancelled_.erase(number);
+            return put.error();
+        }
+        found->second.cancel = true;
+        count(found->second, put.assume_value());
+        return success();
+    }
+
+    template <class Log>
+    result<void> remove(Log& log, std::uint64_t number, std::uint64_t epoch) {
+        if (auto found = free_one(log, number, epoch); !found.has_value()) return found.error();
+        return drop(log, entries_.find(number));
+    }
+
+    template <class Log>
+    result<std::optional<operation_record>> find(Log const& log, operation_ref id) const {
+        auto const found = numbers_.find(id);
+        if (found == numbers_.end()) {
+            if (unnamed_ != 0 || doubt_) return corrupt(operation_id{id}, 0);
+            return std::optional<operation_record>{};
+        }
+        auto head = read(log, *entries_.find(found->second));
+        if (!head.has_value()) return head.error();
+        return std::optional{std::move(head).assume_value()};
+    }
+
+    template <class Log>
+    std::vector<operation_record> list_page(Log const& log, operation_filter const& filter) const {
+        std::vector<operation_record> page;
+        for (auto at = entries_.upper_bound(filter.after);
+             at != entries_.end() && page.size() < filter.limit; ++at) {
+            auto const& one = at->second;
+            if (filter.status && one.status != *filter.status) continue;
+            if (filter.space && one.id.space != *filter.space) continue;
+            if (filter.name && one.id.name != *filter.name) continue;
+            if (filter.parent && one.parent != *filter.parent) continue;
+            if (auto head = read(log, *at); head.has_value())
+                page.push_back(std::move(head).assume_value());
+        }
+        return page;
+    }
+
+    template <class Log>
+    result<std::vector<step_record>> steps(Log const& log, std::uint64_t number) const {
+        std::vector<step_record> all;
+        auto const found = entries_.find(number);
+        if (found == entries_.end()) {
+            if (doubt_) return corrupt({}, number);
+            return all;
+        }
+        if (found->second.damaged || doubt_) return corrupt(found->second.id, number);
+        for (auto const& [index, place] : found->second.steps) {
+            auto read = decode_step(number, bytes_of(log, place));
+            if (read.wrong != nullptr || read.value->index != index)
+                return corrupt(found->second.id, number);
+            all.push_back(std::move(*read.value));
+        }
+        return all;
+    }
+
+    template <class Log>
+    result<std::size_t> clean_up(Log& log, system_time now, std::size_t most) {
+        std::size_t removed = 0;
+        for (auto at = entries_.begin(); at != entries_.end() && removed != most;) {
+            auto const next = std::next(at);
+            auto const& one = at->second;
+            if (!one.damaged && has_ended(one.status) && one.expires <= now && is_free(one)) {
+                if (auto gone = drop(log, at); !gone.has_value()) {
+                    if (removed != 0) break;
+                    return gone.error();
+                }
+                ++removed;
+            }
+            at = next;
+        }
+        return removed;
+    }
+
+    /// Forgets a damaged operation, with its steps.
+    template <class Log>
+    result<bool> discard(Log& log, std::uint64_t number) {
+        auto const found = entries_.find(number);
+        if (found == entries_.end() || !found->second.damaged) return false;
+        auto const unnamed = found->second.head.size == 0;
+        if (auto gone = drop(log, found); !gone.has_value()) return gone.error();
+        if (unnamed) --unnamed_;
+        std::erase_if(damages_, [&](auto const& one) { return one.number == number; });
+        return true;
+    }
+
+    // ---- compaction
+
+    bool keep(journal_frame const& frame, std::size_t from, std::uint64_t to_at) {
+        auto const found = entries_.find(frame.subject);
+        if (found == entries_.end()) return false;
+        auto& one = found->second;
+        auto const shift = to_at - (frame.offset + frame_head_bytes);
+        auto needed = false;
+        auto const move = [&](journal_place& place) {
+            auto const inside = place.at[from] - (frame.offset + frame_head_bytes);
+            if (inside >= frame.payload.size()) return;
+            place.at[1 - from] = place.at[from] + shift;
+            needed = true;
+        };
+        switch (frame.kind) {
+            case frame_kind::claimed: {
+                byte_reader read{frame.payload};
+                static_cast<void>(read.number<std::uint64_t>());
+                return read.number<std::uint64_t>() == one.epoch;
+            }
+            case frame_kind::cancel: return one.cancel;
+            case frame_kind::written: {
+                byte_reader read{frame.payload.substr(16)};
+                // To drop steps or an owner again, in order, does no harm; not to do so would.
+                needed = (read.number<std::uint32_t>() & 6U) != 0;
+                break;
+            }
+            default: break;
+        }
+        move(one.head);
+        for (auto& [index, place] : one.steps) move(place);
+        return needed;
+    }
+
+    [[nodiscard]] std::uint64_t live_bytes() const noexcept { return live_bytes_; }
+    [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
+    [[nodiscard]] bool full() const noexcept { return entries_.size() >= operations_max_; }
+    [[nodiscard]] system_time latest() const noexcept { return latest_; }
+    [[nodiscard]] bool any_damage() const noexcept { return !damages_.empty() || doubt_; }
+    void damages(std::vector<journal_damage>& into) const {
+        into.insert(into.end(), damages_.begin(), damages_.end());
+    }
+
+  private:
+    struct standing {
+        std::uint64_t epoch = 0;
+        std::uint64_t owner = 0;
+        std::uint64_t parent = 0;
+        operation_status status = operation_status::pending;
+        bool cancel = false;
+        bool damaged = false;
+        duration delay{};
+        system_time due{};
+        system_time expires{};
+
+        void take(operation_record const& from) noexcept {
+            epoch = from.epoch;
+            owner = from.owner;
+            parent = from.parent;
+            status = from.status;
+            cancel = from.cancel_requested;
+            delay = from.delay;
+            due = from.due;
+            expires = from.expires;
+        }
+    };
+    struct entry : standing {
+        operation_id id{};
+        journal_place head{};
+        std::uint64_t bytes = 0;
+        std::map<std::uint32_t, journal_place> steps{};
+
+        void set_head(std::uint64_t at, std::size_t size, std::size_t side) noexcept {
+            head = {};
+            head.at[side] = at;
+            head.size = static_cast<std::uint32_t>(size);
+        }
+    };
+    using table = std::map<std::uint64_t, entry>;
+
+    static failure corrupt(operation_id const& id, std::uint64_t number) {
+        return store_failure(store_errc::corrupt,
+                             "operation " + display(id) + " (" + std::to_string(number) +
+                                 ") is damaged, or may be one that is: see damaged()");
+    }
+
+    [[nodiscard]] bool is_free(standing const& one) const noexcept {
+        return one.owner == 0 || !owners_.contains(one.owner);
+    }
+    [[nodiscard]] bool claimable(standing const& one) const noexcept {
+        return (one.status == operation_status::pending ||
+                one.status == operation_status::running) &&
+               !one.damaged && !doubt_ && is_free(one);
+    }
+    static bool due_now(standing const& one, system_time now) noexcept {
+        return one.due <= now || saturating_add(one.due, -one.delay) > now;
+    }
+
+    void list(std::uint64_t number, standing const& one) {
+        if (one.status != operation_status::pending && one.status != operation_status::running)
+            return;
+        if (!is_free(one)) return;
+        by_due_.emplace(one.due, number);
+        by_begin_.emplace(saturating_add(one.due, -one.delay), number);
+    }
+    void unlist(std::uint64_t number, standing const& one) noexcept {
+        by_due_.erase({one.due, number});
+        by_begin_.erase({saturating_add(one.due, -one.delay), number});
+    }
+
+    template <class Log>
+    static std::string_view bytes_of(Log const& log, journal_place const& where) noexcept {
+        return {log.data() + where.at[log.side()], where.size};
+    }
+
+    /// The head as it stands: what is written with it, and what claims and wishes have changed since.
+    template <class Log>
+    result<operation_record> read(Log const& log, table::value_type const& which) const {
+        auto const& [number, one] = which;
+        if (one.damaged || doubt_) return corrupt(one.id, number);
+        auto head = decode_operation(bytes_of(log, one.head));
+        if (head.wrong != nullptr || head.value->number != number || head.value->id != one.id)
+            return corrupt(one.id, number);
+        head.value->epoch = one.epoch;
+        head.value->owner = one.owner;
+        head.value->cancel_requested = one.cancel;
+        return std::move(*head.value);
+    }
+
+    template <class Log>
+    result<operation_record> free_one(Log const& log, std::uint64_t number,
+                                      std::uint64_t epoch) const {
+        auto const found = entries_.find(number);
+        if (found == entries_.end()) return no_operation(number);
+        auto head = read(log, *found);
+        if (!head.has_value()) return head;
+        if (found->second.epoch != epoch) return epoch_conflict(head.value(), epoch);
+        if (!is_free(found->second)) return owned(head.value());
+        return head;
+    }
+
+    template <class Log>
+    result<void> give(Log& log, table::iterator which, std::uint64_t owner) {
+        auto& [number, one] = *which;
+        std::string payload;
+        for (auto const part : {number, one.epoch + 1, owner}) put_number(payload, part);
+        auto put = log.append(frame_kind::claimed, number, payload);
+        if (!put.has_value()) return put.error();
+        ++one.epoch;
+        one.owner = owner;
+        count(one, put.assume_value());
+        if (!claimable(one)) unlist(number, one);
+        return success();
+    }
+
+    template <class Log>
+    result<void> drop(Log& log, table::iterator which) {
+        std::string payload;
+        put_number(payload, which->first);
+        auto put = log.append(frame_kind::removed, which->first, payload);
+        if (!put.has_value()) return put.error();
+        remove(which);
+        return success();
+    }
+
+    void remove(table::iterator which) noexcept {
+        auto const& [number, one] = *which;
+        live_bytes_ -= one.bytes;
+        unlist(number, one);
+        cancelled_.erase(number);
+        if (auto const named = numbers_.find(one.id);
+            named != numbers_.end() && named->second == number)
+            numbers_.erase(named);
+        entries_.erase(which);
+    }
+
+    void count(entry& one, appended_frame const& put) noexcept {
+        one.bytes += put.bytes;
+        live_bytes_ += put.bytes;
+    }
+
+    char const* replay_head(std::uint64_t number, entry& one, std::string_view bytes,
+                            std::uint64_t at, std::size_t side) {
+        auto head = decode_operation(bytes);
+        if (head.wrong != nullptr) return head.wrong;
+        if (head.value->number != number) return "it is another operation's";
+        if (one.head.size == 0) {
+            one.id = head.value->id;
+            numbers_.insert_or_assign(one.id, number);
+        }
+        latest_ = std::max(latest_, head.value->updated);
+        one.take(*head.value);
+        one.set_head(at, bytes.size(), side);
+        if (one.cancel)
+            cancelled_.insert(number);
+        else
+            cancelled_.erase(number);
+        return nullptr;
+    }
+
+    char const* replay_write(std::uint64_t number, entry& one, journal_frame const& frame,
+                             std::size_t side) {
+        byte_reader from{frame.payload};
+        static_cast<void>(from.number<std::uint64_t>());
+        static_cast<void>(from.number<std::uint64_t>());
+        auto const flags = from.number<std::uint32_t>();
+        if (from.wrong() != nullptr) return from.wrong();
+        if ((flags & 1U) != 0) {
+            auto const size = number_at<std::uint32_t>(frame.payload.data() + 24);
+            if (size > frame.payload.size() - 28) return "its head is cut";
+            if (auto const* wrong =
+                    replay_head(number, one, frame.payload.substr(28, size), 0, side))
+                return wrong;
+        }
+        if ((flags & 2U) != 0) one.steps.clear();
+        if ((flags & 4U) != 0) one.owner = 0;
+        return place_parts(one, frame.payload, frame.offset + frame_head_bytes, side);
+    }
+
+    /// Notes where the head and the steps of a written payload are. The steps' places may have been made
+    /// before: then it does not throw.
+    static char const* place_parts(entry& one, std::string_view payload, std::uint64_t payload_at,
+                                   std::size_t side) {
+        if (payload.size() < 24) return "it is too short";
+        auto const flags = number_at<std::uint32_t>(payload.data() + 16);
+        auto const steps = number_at<std::uint32_t>(payload.data() + 20);
+        auto at = std::size_t{24};
+        for (std::uint64_t i = 0, parts = std::uint64_t{steps} + (flags & 1U); i != parts; ++i) {
+            if (payload.size() - at < 4) return "it is cut";
+            auto const size = number_at<std::uint32_t>(payload.data() + at);
+            at += 4;
+            if (size > payload.size() - at) return "it is cut";
+            if (i == 0 && (flags & 1U) != 0) {
+                one.set_head(payload_at + at, size, side);
+            } else {
+                if (size < step_head_bytes) return "a step is cut";
+                auto& place = one.steps[number_at<std::uint32_t>(payload.data() + at + 24)];
+                place = {};
+                place.at[side] = payload_at + at;
+                place.size = size;
+            }
+            at += size;
+        }
+        return at == payload.size() ? nullptr : "it goes on after its end";
+    }
+
+    std::size_t operations_max_;
+    std::size_t bytes_max_;
+    table entries_;
+    std::map<operation_id, std::uint64_t, in_identity_order> numbers_;
+    // What may be claimed, by when it is due and by when it was put to sleep. Some more may be in there.
+    std::set<std::pair<system_time, std::uint64_t>> by_due_;
+    std::set<std::pair<system_time, std::uint64_t>> by_begin_;
+    std::set<std::uint64_t> owners_;
+    std::set<std::uint64_t> cancelled_;
+    std::vector<journal_damage> damages_;
+    std::size_t unnamed_ = 0;  // damaged ones whose identity is not known
+    bool doubt_ = false;
+    std::uint32_t next_owner_ = 1;
+    std::uint64_t live_bytes_ = 0;
+    system_time latest_ = system_time::min();
+};
+
+}  // namespace recoup::inline v1::detail

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <recoup/core/identity.hpp>
+#include <recoup/core/result.hpp>
+#include <recoup/platform/mapping.hpp>
+#include <recoup/store/detail/file_guard.hpp>
+#include <recoup/store/detail/journal_frame.hpp>
+#include <recoup/store/detail/membership.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace recoup::inline v1::detail {
+
+/// An operation that was in flight, as its slot says.
+struct slot_content {
+    operation_id id{};
+    std::uint64_t fingerprint = 0;
+    system_time started{};
+};
+
+/// The operations that are in flight and have needed no record yet: a table of fixed slots in a mapped
+/// file, which outlives the process. To begin and to end one costs some stores and no system call.
+///
+/// An operation has one slot that it may take, by the hash of its identity. Whoever cannot have that one
+/// goes the ordinary way, by `share`, and keeps the slot from being taken meanwhile: so the two ways see
+/// each other, and one identity is never begun twice.
+///
+/// Thread safety: `begin`, `share`, `unshare`, `wants_to_join` and `end` at any time.
+class journal_slots {
+  public:
+    static constexpr std::size_t slot_count = 1024;
+    static constexpr std::size_t slot_bytes = 256;
+    static constexpr std::size_t head_bytes = 4096;
+    static constexpr std::size_t file_bytes = head_bytes + slot_count * slot_bytes;
+    static constexpr std::size_t identity_bytes_max = slot_bytes - 48;
+
+    /// How a slot was let go.
+    enum class ending : std::uint8_t {
+        free,    ///< nobody was interested
+        waited,  ///< somebody waits: it is shared now, and the caller has that share
+    };
+
+    /// Opens the table or makes it, and tells `sink(slot_content)` what was in flight when the last owner
+    /// ended; `torn` counts those that had not quite begun. `clear` takes them out.
+    template <class Calls, class Sink>
+    result<void> open(Calls& calls, file_guard const& guard, std::uint64_t& torn, bool& same_boot,
+                      Sink&& sink) {
+        auto const name = guard.name() + ".slots";
+        auto const facts = guard.check_beside(name);
+        if (!facts.has_value()) return facts.error();
+        std::error_code error;
+        auto fresh = !facts.value().exists || facts.value().size != file_bytes;
+        platform::unique_fd file;
+        if (fresh) {
+            calls.remove(guard.folder(), name);
+            file = calls.create(guard.folder(), name, error);
+            auto room = error ? 0 : EINTR;
+            for (int i = 0; i != 1000 && room == EINTR; ++i)
+                room = calls.allocate(file.get(), 0, file_bytes);
+            if (room != 0) error = {room, std::generic_category()};
+        } else {
+            file = platform::open_file(guard.folder(), name, true, error);
+            if (!error) error = platform::read_through(file.get(), file_bytes);
+        }
+        if (!error) map_ = platform::mapping::of(file.get(), file_bytes, true, error);
+        if (error) return system_failure("the slots " + guard.path_of(name), error);
+        boot_ = platform::boot_identity();
+        boot_.resize(boot_bytes);
+        // One that was made and never came into use is all zero.
+        if (!fresh && number_at<std::uint64_t>(map_.data()) == 0) fresh = true;
+        if (!fresh && std::string_view{map_.data(), magic.size()} != magic) {
+            return store_failure(store_errc::foreign_schema,
+                                 guard.path_of(name) + " is not a table of recoup's");
+        }
+        // After a power cut the table says anything: what it held survives the process, not the machine.
+        same_boot =
+            !fresh && boot_[0] != '\0' && std::string_view{map_.data() + 16, boot_bytes} == boot_;
+        if (same_boot) read_slots(map_.data(), torn, sink);
+        return success();
+    }
+
+    /// The same, for one who only looks: nothing is made or changed.
+    template <class Sink>
+    void look(file_guard const& guard, Sink&& sink) {
+        std::error_code error;
+        auto const file =
+            platform::open_file(guard.folder(), guard.name() + ".slots", false, error);
+        if (error || platform::facts_of(file.get()).size != file_bytes) return;
+        auto const seen = platform::mapping::of(file.get(), file_bytes, false, error);
+        if (error || std::string_view{seen.data(), magic.size()} != magic) return;
+        boot_ = platform::boot_identity();
+        boot_.resize(boot_bytes);
+        std::uint64_t torn = 0;
+        if (std::string_view{seen.data() + 16, boot_bytes} == boot_)
+            read_slots(seen.data(), torn, sink);
+    }
+
+    /// Empties the table, whose content has become records, and puts it into use.
+    void clear() noexcept {
+        for (std::size_t i = 0; i != slot_count; ++i)
+            if (word(i).load(std::memory_order_relaxed) != 0)
+                word(i).store(0, std::memory_order_relaxed);
+        std::memcpy(map_.data(), magic.data(), magic.size());
+        place_number(map_.data() + 8, journal_format);
+        std::memcpy(map_.data() + 16, boot_.data(), boot_bytes);
+    }
+
+    [[nodiscard]] bool open() const noexcept { return static_cast<bool>(map_); }
+
+    /// Takes the slot of `id`, if nobody has it or its neighbours on the ordinary way.
+    ///
+    /// Returns: the slot; or -1, and then the ordinary way is the one to go.
+    int begin(operation_ref id, std::uint64_t hash, std::uint64_t fingerprint,
+              void const* runner) noexcept {
+        auto const size = id.space.size() + id.name.size() + id.key.size();
+        if (size > identity_bytes_max) return -1;
+        auto const index = home(hash);
+        auto expected = word(index).load(std::memory_order_relaxed);
+        if ((expected & ~sequence_mask) != 0) return -1;
+        if (!word(index).compare_exchange_strong(expected, (expected + sequence_one) | taken,
+                                                 std::memory_order_acq_rel,
+                                                 std::memory_order_relaxed))
+            return -1;
+        auto* const at = slot(index);
+        auto const started =
+            static_cast<std::uint64_t>(platform::coarse_system_now().time_since_epoch().count());
+        field(index, 16).store(little(fingerprint), std::memory_order_relaxed);
+        field(index, 24).store(little(started), std::memory_order_relaxed);
+        field(index, 40).store(reinterpret_cast<std::uintptr_t>(runner), std::memory_order_relaxed);
+        place_number(at + 32, static_cast<std::uint16_t>(id.space.size()));
+        place_number(at + 34, static_cast<std::uint16_t>(id.name.size()));
+        place_number(at + 36, static_cast<std::uint16_t>(id.key.size()));
+        auto* to = at + 48;
+        for (auto const text : {id.space, id.name, id.key}) {
+            std::memcpy(to, text.data(), text.size());
+            to += text.size();
+        }
+        // Whole from here on.
+        field(index, 8).store(little(checksum(hash, fingerprint, started)),
+                              std::memory_order_release);
+        return static_cast<int>(index);
+    }
+
+    /// Lets a slot go.
+    ending end(int which) noexcept {
+        auto const index = static_cast<std::size_t>(which);
+        auto& state = word(index);
+        field(index, 8).store(0, std::memory_order_release);
+        auto now = state.load(std::memory_order_relaxed);
+        while (true) {
+            // Who waits gets a share in place of the slot, so that nobody begins it in between.
+            auto const wanted = (now & waited) != 0;
+            auto const next = (now & ~(taken | waited)) + (wanted ? share_one : 0);
+            if (state.compare_exchange_weak(now, next, std::memory_order_acq_rel,
+                                            std::memory_order_relaxed))
+                return wanted ? ending::waited : ending::free;
+        }
+    }
+
+    /// Exchanges a slot for a share in it: its owner goes on the ordinary way.
+    ///
+    /// Returns: whether somebody waits.
+    bool exchange_for_share(int which) noexcept {
+        auto const index = static_cast<std::size_t>(which);
+        auto& state = word(index);
+        field(index, 8).store(0, std::memory_order_release);
+        auto now = state.load(std::memory_order_relaxed);
+        while (!state.compare_exchange_weak(now, (now & ~(taken | waited)) + share_one,
+                                            std::memory_order_acq_rel, std::memory_order_relaxed)) {
+        }
+        return (now & waited) != 0;
+    }
+
+    /// Keeps the slot of `hash` from being taken. Returns: whether it is taken by the same identity.
+    bool share(std::uint64_t hash) noexcept {
+        auto const index = home(hash);
+        auto const before = word(index).fetch_add(share_one, std::memory_order_acq_rel);
+        return (before & taken) != 0 && holds(index, hash);
+    }
+    void unshare(std::uint64_t hash) noexcept {
+        word(home(hash)).fetch_sub(share_one, std::memory_order_acq_rel);
+    }
+
+    /// Asks the owner of a taken slot to hand over its result; `runner` becomes its mark. False: it has
+    /// gone meanwhile. The caller holds a share.
+    bool ask_to_join(std::uint64_t hash, void const*& runner) noexcept {
+        auto const index = home(hash);
+        auto& state = word(index);
+        auto now = state.load(std::memory_order_acquire);
+        while ((now & taken) != 0 && holds(index, hash)) {
+            runner = reinterpret_cast<void const*>(
+                static_cast<std::uintptr_t>(field(index, 40).load(std::memory_order_relaxed)));
+            if (state.compare_exchange_weak(now, now | waited, std::memory_order_acq_rel,
+                                            std::memory_order_acquire))
+                return true;
+        }
+        return false;
+    }
+
+  private:
+    static constexpr std::string_view magic = "RECOUPS\n";
+    static constexpr std::size_t boot_bytes = 36;
+    // A slot's word: taken, waited for, the shares of those on the ordinary way, a sequence number.
+    static constexpr std::uint64_t taken = 1;
+    static constexpr std::uint64_t waited = 2;
+    static constexpr std::uint64_t share_one = 1U << 8U;
+    static constexpr std::uint64_t sequence_one = std::uint64_t{1} << 32U;
+    static constexpr std::uint64_t sequence_mask = ~(sequence_one - 1);
+
+    static std::size_t home(std::uint64_t hash) noexcept {
+        return static_cast<std::size_t>(hash >> 20U) % slot_count;
+    }
+    static std::uint64_t little(std::uint64_t number) noexcept {
+        if constexpr (std::endian::native == std::endian::big) return __builtin_bswap64(number);
+        return number;
+    }
+    /// Over the identity by its hash, and all else; never 0.
+    static std::uint64_t checksum(std::uint64_t hash, std::uint64_t fingerprint,
+                                  std::uint64_t started) noexcept {
+        constexpr std::uint64_t odd = 0x9E3779B97F4A7C15U;
+        auto sum = (hash ^ (hash >> 29U)) * odd;
+        sum = (sum ^ fingerprint) * odd;
+        sum = (sum ^ (sum >> 32U) ^ started) * odd;
+        return (sum ^ (sum >> 29U)) | 1U;
+    }
+
+    [[nodiscard]] char* slot(std::size_t index) const noexcept {
+        return map_.data() + head_bytes + index * slot_bytes;
+    }
+    [[nodiscard]] std::atomic<std::uint64_t>& word(std::size_t index) const noexcept {
+        static_assert(sizeof(std::atomic<std::uint64_t>) == 8 &&
+                      std::atomic<std::uint64_t>::is_always_lock_free);
+        return field(index, 0);
+    }
+
+    [[nodiscard]] std::atomic<std::uint64_t>& field(std::size_t index,
+                                                    std::size_t at) const noexcept {
+        return *reinterpret_cast<std::atomic<std::uint64_t>*>(slot(index) + at);
+    }
+
+    /// Whether a slot that is taken, and cannot be taken anew while the caller has a share, is of `hash`.
+    [[nodiscard]] bool holds(std::size_t index, std::uint64_t hash) const noexcept {
+        while (true) {
+            auto const sum = field(index, 8).load(std::memory_order_acquire);
+            if (sum != 0)
+                return little(sum) ==
+                       checksum(hash, little(field(index, 16).load(std::memory_order_relaxed)),
+                                little(field(index, 24).load(std::memory_order_relaxed)));
+            // Its owner is a few stores away from filling it or letting it go.
+            if ((word(index).load(std::memory_order_acquire) & taken) == 0) return false;
+            platform::pause(duration{1000});
+        }
+    }
+
+    template <class Sink>
+    static void read_slots(char const* data, std::uint64_t& torn, Sink&& sink) {
+        for (std::size_t i = 0; i != slot_count; ++i) {
+            auto const* const at = data + head_bytes + i * slot_bytes;
+            auto const state = number_at<std::uint64_t>(at);
+            if ((state & taken) == 0) continue;
+            std::string_view const bytes{at, slot_bytes};
+            auto const space = std::size_t{number_at<std::uint16_t>(at + 32)};
+            auto const name = std::size_t{number_at<std::uint16_t>(at + 34)};
+            auto const key = std::size_t{number_at<std::uint16_t>(at + 36)};
+            slot_content found;
+            auto whole = space + name + key <= identity_bytes_max;
+            if (whole) {
+                found.id = {std::string{bytes.substr(48, space)},
+                            std::string{bytes.substr(48 + space, name)},
+                            std::string{bytes.substr(48 + space + name, key)}};
+                found.fingerprint = number_at<std::uint64_t>(at + 16);
+                found.started = system_time{duration{number_at<std::int64_t>(at + 24)}};
+                whole = number_at<std::uint64_t>(at + 8) ==
+                            checksum(hash_of(found.id), found.fingerprint,
+                                     number_at<std::uint64_t>(at + 24)) &&
+                        valid(found.id);
+            }
+            if (whole)
+                sink(std::move(found));
+            else
+                ++torn;
+        }
+    }
+
+    platform::mapping map_;
+    std::string boot_;
+};
+
+}  // namespace recoup::inline v1::detail

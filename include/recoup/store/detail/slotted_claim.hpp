@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <recoup/core/identity.hpp>
+#include <recoup/store/detail/membership.hpp>
+#include <recoup/store/detail/running.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace recoup::inline v1::detail {
+
+/// A store that keeps an operation which has needed no record yet in a slot: `flight()` gives its table
+/// (see `journal_slots`), or null where slots are not durable enough.
+template <class Store>
+concept slotted = requires(Store& store, operation_ref id) {
+    { store.flight()->end(0) };
+    { store.may_contain(id) } noexcept;
+};
+
+/// Guards the moment in which a call that waits is entered for one that runs in a slot.
+inline std::mutex& slot_waiting_mutex() noexcept {
+    static std::mutex mutex;
+    return mutex;
+}
+
+/// As `running_claim`, for a store with slots: an operation is in a slot or in the registry of those that
+/// run, and moves from the one to the other when somebody waits for it or it gets a record. Whoever is in
+/// the registry has a share in the slot, which keeps others from taking it.
+template <class Store>
+class slotted_claim {
+  public:
+    slotted_claim() noexcept = default;
+    slotted_claim(slotted_claim const&) = delete;
+    slotted_claim& operator=(slotted_claim const&) = delete;
+    ~slotted_claim() { release(); }
+
+    /// Records the intent in a slot. False: the ordinary way is the one to go.
+    bool begin(Store& store, operation_ref id, std::uint64_t fingerprint) noexcept {
+        auto* const table = store.flight();
+        if (table == nullptr) return false;
+        auto const hash = hash_of(id);
+        auto const taken = table->begin(id, hash, fingerprint, this_thread_mark());
+        if (taken < 0) return false;
+        store_ = &store;
+        table_ = table;
+        id_ = id;
+        hash_ = hash;
+        slot_ = taken;
+        // A record may have been made between our look for one and now.
+        if (!store.may_contain(id)) return true;
+        release();
+        return false;
+    }
+
+    /// Returns: null when it is ours now, else the one who runs it.
+    std::shared_ptr<running_operation> enter(Store* store, operation_ref id) {
+        auto* const table = store->flight();
+        if (table == nullptr) return registered_.enter(store, id);
+        auto const hash = hash_of(id);
+        while (true) {
+            auto const in_slot = table->share(hash);
+            auto share = held_share{table, hash};
+            if (!in_slot) {
+                auto other = registered_.enter(store, id);
+                if (other) return other;
+                store_ = store;
+                table_ = table;
+                hash_ = hash;
+                id_ = id;
+                shares_ = true;
+                share.table = nullptr;
+                return nullptr;
+            }
+            std::lock_guard const lock{slot_waiting_mutex()};
+            void const* runner = nullptr;
+            if (table->ask_to_join(hash, runner))
+                return running_registry::instance()
+                    .enter(
+                        {store, std::string{id.space}, std::string{id.name}, std::string{id.key}},
+                        runner)
+                    .first;
+        }
+    }
+
+    [[nodiscard]] bool held() const noexcept { return slot_ >= 0 || registered_.held(); }
+
+    /// There is a record now, which says all that the slot does.
+    void settle() {
+        if (slot_ < 0) return;
+        std::lock_guard const lock{slot_waiting_mutex()};
+        registered_.adopt(store_, id_);
+        table_->exchange_for_share(slot_);
+        slot_ = -1;
+        shares_ = true;
+    }
+
+    /// Hands the result to those who wait, and leaves.
+    template <class Result>
+    void publish(Result const& result) {
+        if (slot_ >= 0 && !leave_slot()) return;
+        registered_.publish(result);
+        unshare();
+    }
+
+    void release() noexcept {
+        if (slot_ >= 0) leave_slot();
+        registered_.release();
+        unshare();
+    }
+
+  private:
+    using table_type = std::remove_pointer_t<decltype(std::declval<Store&>().flight())>;
+
+    struct held_share {
+        table_type* table;
+        std::uint64_t hash;
+        held_share(table_type* of, std::uint64_t with) noexcept : table{of}, hash{with} {}
+        held_share(held_share const&) = delete;
+        held_share& operator=(held_share const&) = delete;
+        ~held_share() {
+            if (table != nullptr) table->unshare(hash);
+        }
+    };
+
+    /// Returns: whether somebody waits; then it is registered.
+    bool leave_slot() noexcept {
+        auto const ended = table_->end(std::exchange(slot_, -1));
+        if (ended == table_type::ending::free) return false;
+        shares_ = true;
+        std::lock_guard const lock{slot_waiting_mutex()};
+        registered_.adopt(store_, id_);
+        return true;
+    }
+
+    void unshare() noexcept {
+        if (std::exchange(shares_, false)) table_->unshare(hash_);
+    }
+
+    Store* store_ = nullptr;
+    table_type* table_ = nullptr;  // kept: a store that stops meanwhile gives no table any more
+    operation_ref id_{};
+    std::uint64_t hash_ = 0;
+    int slot_ = -1;
+    bool shares_ = false;
+    running_claim registered_{};
+};
+
+template <class Store>
+struct claim_of {
+    using type = running_claim;
+};
+template <slotted Store>
+struct claim_of<Store> {
+    using type = slotted_claim<Store>;
+};
+
+}  // namespace recoup::inline v1::detail

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <recoup/store/detail/operation_codec.hpp>
+#include <recoup/store/detail/record_codec.hpp>
+#include <recoup/store/durable_store.hpp>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// What waits behind a `write_behind`, and as what it is kept in its log.
+
+namespace recoup::inline v1::detail {
+
+/// A change of a record that the store has not got yet.
+struct waiting_record {
+    std::shared_ptr<record const> value{};  ///< null: nothing; for an erase the identity counts
+    bool erases = false;
+};
+
+/// Writes of an operation that the store has not got yet, as one.
+struct waiting_write {
+    std::optional<operation_record> head{};
+    std::map<std::uint32_t, step_record> steps{};
+    bool drop_steps = false;
+    bool release = false;
+
+    /// Adds a later write.
+    void add(operation_write const& what) {
+        auto next = what.head != nullptr ? std::optional{*what.head} : std::nullopt;
+        std::map<std::uint32_t, step_record> fresh;
+        for (auto const& step : what.steps) fresh.insert_or_assign(step.index, step);
+        if (next) head = std::move(next);  // nothing throws any more
+        if (what.drop_steps) {
+            steps.clear();
+            drop_steps = true;
+        }
+        for (auto const& [index, step] : fresh) steps.erase(index);
+        steps.merge(fresh);
+        release = release || what.release;
+    }
+
+    /// Puts what was written earlier under this.
+    void put_under(waiting_write earlier) {
+        if (!head) head = std::move(earlier.head);
+        if (!drop_steps) {
+            steps.merge(earlier.steps);
+            drop_steps = earlier.drop_steps;
+        }
+        release = release || earlier.release;
+    }
+
+    [[nodiscard]] std::vector<step_record> all_steps() const {
+        std::vector<step_record> all;
+        for (auto const& [index, step] : steps) all.push_back(step);
+        return all;
+    }
+};
+
+inline bool same_content(record const& left, record const& right) {
+    auto other = right;
+    other.revision = left.revision;
+    return left == other;
+}
+
+/// The identity under which a log keeps its `number`th entry.
+inline operation_id log_id(std::uint64_t number) {
+    return {"recoup.write_behind", "entry", std::to_string(number)};
+}
+
+/// A record that waits, for the log: with the revision that the store has, and a checksum of what is
+/// on its way there now, if anything.
+inline record logged(waiting_record const& what, std::uint64_t store_revision,
+                     waiting_record const& under_way) {
+    record entry;
+    entry.fingerprint = store_revision;
+    entry.attempts =
+        1U | (what.erases ? 2U : 0U) | (under_way.value ? 4U : 0U) | (under_way.erases ? 8U : 0U);
+    if (under_way.value) entry.generation = crc32c(encode_record(*under_way.value, 0));
+    entry.result = encode_record(*what.value, store_revision);
+    return entry;
+}
+
+/// The writes of an operation, for the log.
+inline record logged(waiting_write const& what, std::uint64_t number, std::uint64_t epoch) {
+    record entry;
+    entry.attempts =
+        (what.head ? 16U : 0U) | (what.drop_steps ? 32U : 0U) | (what.release ? 64U : 0U);
+    entry.result = what.head ? encode_operation(*what.head) : std::string{};
+    auto& rest = entry.checkpoint.emplace();
+    put_number(rest, number);
+    put_number(rest, epoch);
+    put_number(rest, static_cast<std::uint32_t>(what.steps.size()));
+    for (auto const& [index, step] : what.steps) put_text(rest, encode_step(number, step));
+    return entry;
+}
+
+inline failure log_damaged(record const& entry) {
+    return store_failure(store_errc::corrupt, "entry " + entry.id.key +
+                                                  " of the log is damaged; what it holds was not "
+                                                  "handed to the store");
+}
+
+/// Brings a logged record to `store`, if it has not got it; `conflict` where another has changed it.
+template <class Store>
+result<void> replay_record(Store& store, record const& entry, duration at_most) {
+    auto const read = decode_record(*entry.result);
+    if (!read.value) return log_damaged(entry);
+    auto what = *read.value;
+    auto const erases = (entry.attempts & 2U) != 0;
+    auto there = store.load(what.id, at_most);
+    if (!there.has_value()) return there.error();
+    auto const& now = there.value();
+    if (erases ? !now : now && same_content(*now, what)) return success();
+    auto const revision = now ? now->revision : 0;
+    // The store has what was logged before, or what was on its way when the process ended.
+    auto const had_value =
+        now && (entry.attempts & 12U) == 4U && crc32c(encode_record(*now, 0)) == entry.generation;
+    auto const had_erase = !now && (entry.attempts & 8U) != 0;
+    if (revision != entry.fingerprint && !had_value && !had_erase)
+        return conflict(what.id, entry.fingerprint, revision);
+    if (erases) return store.erase(what.id, revision, at_most);
+    what.revision = revision;
+    if (auto saved = store.save(what, at_most); !saved.has_value()) return saved.error();
+    return success();
+}
+
+/// Brings logged writes of an operation to `store`: they may be made twice, since the fence is the same.
+template <class Store>
+result<void> replay_write(Store& store, record const& entry, duration at_most) {
+    byte_reader from{*entry.checkpoint};
+    auto const number = from.number<std::uint64_t>();
+    auto const epoch = from.number<std::uint64_t>();
+    auto const count = from.number<std::uint32_t>();
+    std::vector<step_record> steps;
+    for (std::uint32_t i = 0; i != count && from.wrong() == nullptr; ++i) {
+        auto step = decode_step(number, from.text(record_bytes_limit, "it is cut"));
+        if (!step.value) return log_damaged(entry);
+        steps.push_back(std::move(*step.value));
+    }
+    if (from.wrong() != nullptr) return log_damaged(entry);
+    decoded<operation_record> head;
+    if ((entry.attempts & 16U) != 0) {
+        head = decode_operation(*entry.result);
+        if (!head.value) return log_damaged(entry);
+    }
+    operation_write what{.number = number, .epoch = epoch, .steps = steps};
+    what.head = head.value ? &*head.value : nullptr;
+    what.drop_steps = (entry.attempts & 32U) != 0;
+    what.release = (entry.attempts & 64U) != 0;
+    auto written = store.write(what, at_most);
+    if (written.has_value()) return success();
+    if (what.release && written.error().code() == make_error_code(store_errc::fenced)) {
+        // The last write before the end may be there already, and have given the operation back.
+        auto page = store.operations({.after = number - 1, .limit = 1});
+        if (page.has_value() && !page.value().empty() && page.value()[0].number == number &&
+            page.value()[0].epoch == epoch && page.value()[0].owner == 0)
+            return success();
+    }
+    return written.error();
+}
+
+}  // namespace recoup::inline v1::detail
