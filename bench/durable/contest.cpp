@@ -24,28 +24,39 @@ std::string with(std::string measured, std::string const& beside) {
 
 }  // namespace
 
-void contest::run_once(std::size_t which, std::size_t batch) {
-    auto& one = sides_[which];
-    auto const first = std::exchange(next_key_, next_key_ + batch);
-    auto const cpu = nanoseconds_of(CLOCK_PROCESS_CPUTIME_ID);
+void contest::run_once(side& one, contest_plan const& how) {
+    std::vector<double> times;
+    auto const operations = static_cast<double>(how.batches * how.batch);
+    auto const process = nanoseconds_of(CLOCK_PROCESS_CPUTIME_ID);
+    auto const thread = nanoseconds_of(CLOCK_THREAD_CPUTIME_ID);
     auto const begin = nanoseconds_of(CLOCK_MONOTONIC);
-    one.run(first, batch);
-    auto const took = nanoseconds_of(CLOCK_MONOTONIC) - begin;
+    auto last = begin;
+    for (std::size_t i = 0; i != how.batches; ++i) {
+        one.run(std::exchange(next_key_, next_key_ + how.batch), how.batch);
+        auto const now = nanoseconds_of(CLOCK_MONOTONIC);
+        times.push_back((now - std::exchange(last, now)) / static_cast<double>(how.batch));
+    }
+    one.mean.push_back((last - begin) / operations);
+    one.caller_cpu.push_back((nanoseconds_of(CLOCK_THREAD_CPUTIME_ID) - thread) / operations);
+    one.typical.push_back(quantile(std::move(times), 0.5));
     if (one.settle) one.settle();
-    auto const used = nanoseconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-    one.nanoseconds.push_back(took / static_cast<double>(batch));
-    one.cpu_nanoseconds.push_back(used / static_cast<double>(batch));
+    one.process_cpu.push_back((nanoseconds_of(CLOCK_PROCESS_CPUTIME_ID) - process) / operations);
 }
 
-void contest::run(int rounds, std::size_t batch) {
+void contest::run(contest_plan const& how) {
     auto const count = sides_.size();
-    for (auto round = 0; round != rounds; ++round) {
+    auto const above = [](std::vector<double> const& one, std::vector<double> const& bare) {
+        return (one.back() / bare.back() - 1) * 100;
+    };
+    for (auto round = 0; round != how.rounds; ++round) {
         for (std::size_t i = 0; i != count; ++i)
-            run_once((i + static_cast<std::size_t>(round)) % count, batch);
-        auto const bare = sides_.front().nanoseconds.back();
+            run_once(sides_[(i + static_cast<std::size_t>(round)) % count], how);
+        auto const& bare = sides_.front();
         for (auto& one : sides_) {
-            one.percent.push_back((one.nanoseconds.back() / bare - 1) * 100);
-            one.added.push_back(one.nanoseconds.back() - bare);
+            one.added.push_back(one.typical.back() - bare.typical.back());
+            one.percent.push_back(above(one.typical, bare.typical));
+            one.mean_percent.push_back(above(one.mean, bare.mean));
+            one.cpu_percent.push_back(above(one.caller_cpu, bare.caller_cpu));
         }
     }
 }
@@ -59,11 +70,15 @@ side const& contest::at(std::string const& name) const {
 void contest::tell(figures& into) const {
     for (auto const& one : sides_) {
         auto& row = into.at(one.name);
-        row.set("time_ns", spread_of(one.nanoseconds))
-            .set("cpu_ns_of_the_process", spread_of(one.cpu_nanoseconds));
+        row.set("time_ns", spread_of(one.typical))
+            .set("mean_time_ns", spread_of(one.mean))
+            .set("cpu_ns_of_the_caller", spread_of(one.caller_cpu))
+            .set("cpu_ns_of_the_process", spread_of(one.process_cpu));
         if (&one == &sides_.front()) continue;
-        bench::tell(row, "overhead_percent", one.percent);
         bench::tell(row, "added_ns", one.added);
+        bench::tell(row, "overhead_percent", one.percent);
+        bench::tell(row, "overhead_percent_of_the_mean", one.mean_percent);
+        bench::tell(row, "overhead_percent_of_the_callers_cpu", one.cpu_percent);
     }
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include "support/report.hpp"
-
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -45,10 +44,12 @@ class floor_store {
     std::uint64_t next_ = 1;
 };
 
-/// On SQLite's C interface: write-ahead log, synchronous=FULL. `path` is made anew.
-std::unique_ptr<floor_store> sqlite_floor(std::string const& path);
+/// On SQLite's C interface: write-ahead log, synchronous=FULL, or NORMAL where not `synced`. `path` is made
+/// anew.
+std::unique_ptr<floor_store> sqlite_floor(std::string const& path, bool synced);
 
-/// Steps a second of grouped commits, over `groups` times `in_flight` operations.
-double grouped_steps_a_second(floor_store& floor, std::size_t groups, operation_bytes const& bytes);
+/// Steps a second of grouped commits, over about `span`.
+double grouped_steps_a_second(floor_store& floor, std::chrono::nanoseconds span,
+                              operation_bytes const& bytes);
 
 }  // namespace bench

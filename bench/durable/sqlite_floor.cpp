@@ -14,12 +14,12 @@ namespace {
 
 class sqlite final : public floor_store {
   public:
-    explicit sqlite(std::string const& path) : payload_(std::size_t{1} << 16U, 'p') {
+    sqlite(std::string const& path, bool synced) : payload_(std::size_t{1} << 16U, 'p') {
         for (auto const* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path + suffix);
         expect(sqlite3_open(path.c_str(), &db_), "opening");
         // A checkpoint as often as the library makes one.
         run("PRAGMA journal_mode=WAL");
-        run("PRAGMA synchronous=FULL");
+        run(synced ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
         run("PRAGMA wal_autocheckpoint=1000");
         run("CREATE TABLE operations(number INTEGER PRIMARY KEY, epoch INTEGER NOT NULL,"
             " head BLOB NOT NULL) STRICT");
@@ -105,20 +105,27 @@ class sqlite final : public floor_store {
 
 }  // namespace
 
-std::unique_ptr<floor_store> sqlite_floor(std::string const& path) {
-    return std::make_unique<sqlite>(path);
+std::unique_ptr<floor_store> sqlite_floor(std::string const& path, bool synced) {
+    return std::make_unique<sqlite>(path, synced);
 }
 
-double grouped_steps_a_second(floor_store& floor, std::size_t groups,
+double grouped_steps_a_second(floor_store& floor, std::chrono::nanoseconds span,
                               operation_bytes const& bytes) {
-    auto const first = floor.next();
-    floor.prepare(groups * in_flight, bytes);
-    auto const begin = std::chrono::steady_clock::now();
-    for (std::size_t group = 0; group != groups; ++group)
-        for (std::uint32_t index = 0; index != steps_each; ++index)
-            floor.insert_steps(first + group * in_flight, index, bytes.step);
-    auto const took = std::chrono::duration<double>{std::chrono::steady_clock::now() - begin};
-    return static_cast<double>(groups * in_flight * steps_each) / took.count();
+    constexpr std::size_t groups = 4;
+    using clock = std::chrono::steady_clock;
+    std::chrono::nanoseconds took{};
+    std::size_t steps = 0;
+    while (took < span) {
+        auto const first = floor.next();
+        floor.prepare(groups * in_flight, bytes);
+        auto const begin = clock::now();
+        for (std::size_t group = 0; group != groups; ++group)
+            for (std::uint32_t index = 0; index != steps_each; ++index)
+                floor.insert_steps(first + group * in_flight, index, bytes.step);
+        took += clock::now() - begin;
+        steps += groups * in_flight * steps_each;
+    }
+    return static_cast<double>(steps) / std::chrono::duration<double>{took}.count();
 }
 
 }  // namespace bench
