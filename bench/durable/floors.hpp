@@ -37,6 +37,9 @@ class floor_store {
     /// Step `index` of `in_flight` operations from `first` on, in one commit.
     virtual void insert_steps(std::uint64_t first, std::uint32_t index, std::size_t bytes) = 0;
 
+    /// Reads all operations, then writes each one's row with the next epoch, so many in a commit.
+    virtual void read_and_rewrite_all(std::size_t a_commit) = 0;
+
     /// The number that the next operation will get.
     [[nodiscard]] std::uint64_t next() const noexcept { return next_; }
 

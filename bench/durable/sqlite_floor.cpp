@@ -47,6 +47,7 @@ class sqlite final : public floor_store {
 
     void prepare(std::size_t operations, operation_bytes const& bytes) override {
         done(begin_);
+        head_bytes_ = bytes.start;
         for (std::size_t i = 0; i != operations; ++i) write(start_, next_++, 0, bytes.start);
         done(commit_);
     }
@@ -55,6 +56,22 @@ class sqlite final : public floor_store {
         done(begin_);
         for (std::size_t i = 0; i != in_flight; ++i) write(step_, first + i, index, bytes);
         done(commit_);
+    }
+
+    void read_and_rewrite_all(std::size_t a_commit) override {
+        auto* const all = prepared("SELECT number, epoch, head FROM operations");
+        auto* const one = prepared("UPDATE operations SET epoch=epoch+1, head=?2 WHERE number=?1");
+        std::size_t rows = 0;
+        while (sqlite3_step(all) == SQLITE_ROW) rows += sqlite3_column_bytes(all, 2) != 0 ? 1 : 0;
+        expect(sqlite3_finalize(all), "reading");
+        if (rows != next_ - 1) throw std::runtime_error{"SQLite: not all rows were read"};
+        for (std::uint64_t number = 1; number != next_;) {
+            done(begin_);
+            for (std::size_t i = 0; i != a_commit && number != next_; ++i)
+                write(one, number++, 0, head_bytes_);
+            done(commit_);
+        }
+        sqlite3_finalize(one);
     }
 
   private:
@@ -100,6 +117,7 @@ class sqlite final : public floor_store {
     sqlite3_stmt* step_ = nullptr;
     sqlite3_stmt* finish_ = nullptr;
     std::string payload_;
+    std::size_t head_bytes_ = 0;
     unsigned char writes_ = 0;
 };
 

@@ -75,6 +75,16 @@ class postgres final : public floor_store {
         execute<3>("steps", {numbers + '}', indices + '}', values + '}'}, in_flight);
     }
 
+    void read_and_rewrite_all(std::size_t a_commit) override {
+        auto* const all = PQexec(db_, "SELECT number, epoch, head FROM floor_operations");
+        auto const rows = PQntuples(all);
+        PQclear(all);
+        if (static_cast<std::uint64_t>(rows) != next_ - 1) fail("reading all rows");
+        for (std::uint64_t number = 1; number < next_; number += a_commit)
+            run("UPDATE floor_operations SET epoch=epoch+1 WHERE number BETWEEN " +
+                std::to_string(number) + " AND " + std::to_string(number + a_commit - 1));
+    }
+
   private:
     [[noreturn]] void fail(std::string const& doing) const {
         throw std::runtime_error{"PostgreSQL, " + doing + ": " + PQerrorMessage(db_)};
