@@ -7,15 +7,13 @@
 // (each record synced, each operation claimed once). The ratios to the floors, the nanoseconds and the
 // goal of 10 ms depend on the disk and on who else uses the machine: they are goals, and tell by how much
 // they are missed.
+#include "durable/folder.hpp"
 #include "durable/rows.hpp"
 #include "sections.hpp"
 #include "support/keep_awake.hpp"
 #include "support/statistics.hpp"
 
-#include "durable/folder.hpp"
-
 #include <chrono>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
