@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-/// Everything that needs headers only; no JSON, no library to link.
+/// Everything that needs headers only; no JSON, no library to link. Stores, and durable operations, have
+/// headers of their own: `recoup/store/memory_store.hpp`, `recoup/durable.hpp`, …
 
 #include <recoup/classify/http.hpp>
 #include <recoup/classify/retry_after.hpp>
@@ -18,6 +19,5 @@
 #include <recoup/retry/backoff.hpp>
 #include <recoup/retry/retry.hpp>
 #include <recoup/retry/retry_if.hpp>
-#include <recoup/store/memory_store.hpp>
 #include <recoup/store/persist.hpp>
 #include <recoup/with_recovery.hpp>

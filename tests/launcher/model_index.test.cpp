@@ -37,7 +37,8 @@ json without(json entry, char const* member) {
     return entry;
 }
 
-json index_of(json entries) { return {{"version", 1}, {"models", std::move(entries)}}; }
+// Not a json: compilers differ in whether one in braces is a list of one.
+json index_of(std::vector<json> const& entries) { return {{"version", 1}, {"models", entries}}; }
 
 std::error_code problem_of(json const& index) {
     try {

@@ -286,7 +286,10 @@ class faulty_durable_store {
         std::optional<operation_record> head;
         if (what.head != nullptr) head = *what.head;
         if (head) {
-            if (is(durable_bug::head_takes_parent)) changed_parent(what.number) = head->parent;
+            if (is(durable_bug::head_takes_parent)) {
+                std::lock_guard const lock{notes_mutex_};
+                parents_[what.number] = head->parent;
+            }
             if (is(durable_bug::head_keeps_result) && now && !head->result)
                 head->result = now->result;
             if (is(durable_bug::wish_stays) && now && now->cancel_requested)
@@ -341,8 +344,10 @@ class faulty_durable_store {
         auto written = inner().write(what);
         if (!written.has_value() && is(durable_bug::conflict_for_fenced))
             return recoup::failure{recoup::store_errc::conflict};
-        if (is(durable_bug::steps_by_insertion))
+        if (is(durable_bug::steps_by_insertion)) {
+            std::lock_guard const lock{notes_mutex_};
             for (auto const& step : steps) order_[what.number].push_back(step.index);
+        }
         return written;
     }
 
@@ -363,6 +368,7 @@ class faulty_durable_store {
     recoup::result<std::optional<operation_record>> find(recoup::operation_ref id,
                                                          recoup::duration) {
         auto found = inner().find(id);
+        std::lock_guard const lock{notes_mutex_};
         if (found.value() && is(durable_bug::head_takes_parent) &&
             parents_.contains(found.value()->number))
             found.value()->parent = parents_[found.value()->number];
@@ -392,8 +398,9 @@ class faulty_durable_store {
         auto all = steps_of(number);
         if (is(durable_bug::reopens_without_steps) && !wrote_) all.clear();
         if (is(durable_bug::steps_by_insertion)) {
+            std::lock_guard const lock{notes_mutex_};
             auto const& order = order_[number];
-            std::stable_sort(all.begin(), all.end(), [&](auto const& left, auto const& right) {
+            std::sort(all.begin(), all.end(), [&](auto const& left, auto const& right) {
                 return std::find(order.begin(), order.end(), left.index) <
                        std::find(order.begin(), order.end(), right.index);
             });
@@ -436,8 +443,6 @@ class faulty_durable_store {
         return page.front();
     }
 
-    std::uint64_t& changed_parent(std::uint64_t number) { return parents_[number]; }
-
     /// Looks, and takes what it saw without looking again.
     recoup::result<std::vector<operation_record>> claim_carelessly(
         recoup::claim_request const& request) {
@@ -459,6 +464,7 @@ class faulty_durable_store {
     durable_bug which_;
     std::shared_ptr<durable_storage> on_;
     bool wrote_ = false;
+    std::mutex notes_mutex_;  // the mistakes' own notes are not one
     std::map<std::uint64_t, std::uint64_t> parents_;
     std::map<std::uint64_t, std::vector<std::uint32_t>> order_;
     std::atomic<int> inside_{0};

@@ -14,6 +14,7 @@
 #include <functional>
 #include <iterator>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -93,9 +94,17 @@ struct call_script {
     std::function<int(std::size_t number, std::string const& call)> fails{};
     bool short_writes = false;
 
-    int note(std::string call) {
-        calls.push_back(std::move(call));
-        return fails ? fails(calls.size(), calls.back()) : 0;
+    // The flusher calls, too.
+    std::mutex mutex{};
+
+    int note(std::string const& call) {
+        auto made = std::size_t{0};
+        {
+            std::lock_guard const lock{mutex};
+            calls.push_back(call);
+            made = calls.size();
+        }
+        return fails ? fails(made, call) : 0;
     }
 };
 
@@ -104,7 +113,7 @@ struct scripted_calls {
     recoup::platform::file_calls real{};
 
     int fail(std::string call) {
-        auto const error = script->note(std::move(call));
+        auto const error = script->note(call);
         if (error != 0) errno = error;
         return error;
     }

@@ -29,10 +29,14 @@ TEST_CASE("a SQLite store keeps the contract of a persistence policy", "[concurr
     auto const kept = GENERATE(durability::none, durability::process_crash, durability::power_loss);
     auto options = anywhere(kept);
     options.records_max = 400;
+    options.operations_max = 300;
     options.record_bytes_max = 1U << 20U;
-    auto const report = recoup::testing::check_store(
-        sqlite_stores{options},
-        {.durability = kept, .records_max = 400, .record_bytes_max = 1U << 20U, .rounds = 20});
+    auto const report =
+        recoup::testing::check_store(sqlite_stores{options}, {.durability = kept,
+                                                              .records_max = 400,
+                                                              .operations_max = 300,
+                                                              .record_bytes_max = 1U << 20U,
+                                                              .rounds = 20});
     INFO(report);
     CHECK(report.ok());
     CHECK(report.skipped.empty());

@@ -494,6 +494,142 @@ TEST_CASE("a log's entry for a record that another changed since is a loss, not 
     CHECK(log.size() == 0);
 }
 
+TEST_CASE("a stop while the store takes one version leaves the later one in the log") {
+    memory_store log;
+    probe_store inner;
+    losses lost;
+    auto what = some("a", 1);
+    operation_record head;
+    {
+        write_behind<probe_store, memory_store> behind{inner, log, slow(&lost)};
+        auto const of_record = GENERATE(true, false);
+        auto const owner = behind.enter("a test", 1h).value();
+        head.id = {"", "install", "a"};
+        head = behind.start(head, owner).value().record;
+        auto const accept = [&](unsigned version) {
+            if (of_record) {
+                what.fingerprint = version;
+                auto const saved = behind.save(what);
+                REQUIRE(saved.has_value());
+                what.revision = saved.value();
+            } else {
+                head.progress = std::to_string(version);
+                REQUIRE(behind.write({.number = head.number, .epoch = head.epoch, .head = &head})
+                            .has_value());
+            }
+        };
+        inner.hold(true);
+        accept(1);
+        CHECK(behind.flush(0ms).has_error());  // the writer does not wait for the window
+        inner.await_calls(1);
+        accept(2);
+        std::jthread const ending{[&] { static_cast<void>(behind.shutdown(0ms)); }};
+        // It gives up at once; then what waited has left the queue, and the store is still at work.
+        for (auto until = std::chrono::steady_clock::now() + 30s;
+             behind.statistics().waiting != 0 && std::chrono::steady_clock::now() < until;)
+            std::this_thread::yield();
+        CHECK(behind.statistics().waiting == 0);
+        inner.hold(false);
+    }
+    CHECK(lost.seen().empty());
+    CHECK(log.size() == 1);
+    write_behind<probe_store, memory_store> const again{inner, log, slow(&lost)};
+    CHECK(log.size() == 0);
+    CHECK(lost.seen().empty());
+    if (what.revision != 0)
+        CHECK(stored(inner, "a") == 2);
+    else
+        CHECK(inner.find(head.id).value()->progress == "2");
+}
+
+TEST_CASE("after a stop, reads do not show a store without what is only in the log") {
+    memory_store log;
+    probe_store inner;
+    write_behind<probe_store, memory_store> behind{inner, log, slow()};
+    auto what = some("a", 1);
+    what.revision = behind.save(what).value();
+    REQUIRE(behind.flush().has_value());
+    inner.fail_always(store_errc::stopped);
+    what.fingerprint = 2;
+    REQUIRE(behind.save(what).has_value());
+    CHECK(behind.flush().error().code() == store_errc::stopped);
+    CHECK(behind.load(what.id).error().code() == store_errc::stopped);
+    CHECK(behind.list().error().code() == store_errc::stopped);
+    CHECK(behind.find(what.id).error().code() == store_errc::stopped);
+    CHECK(behind.operations().error().code() == store_errc::stopped);
+}
+
+TEST_CASE("a damaged entry of the log is told with its identity, and the others are handed over") {
+    memory_store log;
+    probe_store inner;
+    losses lost;
+    auto const owner = inner.enter("a test", 1h).value();
+    operation_record head;
+    {
+        write_behind<probe_store, memory_store> behind{inner, log, slow()};
+        head.id = {"", "install", "a"};
+        head = behind.start(head, owner).value().record;
+        inner.fail_always(store_errc::unavailable);
+        REQUIRE(behind.save(some("damaged", 1)).has_value());
+        REQUIRE(
+            behind.write({.number = head.number, .epoch = head.epoch, .head = &head}).has_value());
+        REQUIRE(behind.save(some("whole", 3)).has_value());
+        CHECK(behind.shutdown(0ms).has_error());
+    }
+    inner.heal();
+    auto entries = log.list().value();
+    REQUIRE(entries.size() == 3);
+    for (std::size_t i : {0U, 1U}) {
+        entries[i].result->resize(entries[i].result->size() / 2);
+        REQUIRE(log.save(entries[i]).has_value());
+    }
+    write_behind<probe_store, memory_store> const behind{inner, log, slow(&lost)};
+    CHECK(stored(inner, "whole") == 3);
+    CHECK(log.size() == 0);
+    REQUIRE(lost.seen().size() == 2);
+    CHECK(lost.seen()[0].id == entries[0].id);  // whose it was cannot be read any more
+    CHECK(lost.seen()[1].number == head.number);
+    for (auto const& one : lost.seen()) CHECK(one.why.code() == store_errc::corrupt);
+    CHECK(behind.statistics().lost == 2);
+}
+
+TEST_CASE("a record's later save is not undone by an earlier one that failed and is tried again") {
+    probe_store inner;
+    auto options = slow();
+    options.retry_wait = 1ns;
+    write_behind<probe_store> behind{inner, options};
+    auto const owner = behind.enter("a test", 1h).value();
+    operation_record head;
+    head.id = {"", "install", "a"};
+    head = behind.start(head, owner).value().record;
+    auto what = some("a", 1);
+    inner.fail_next({store_errc::unavailable});
+    inner.hold(true);
+    SECTION("a record") {
+        what.revision = behind.save(what).value();
+        CHECK(behind.flush(0ms).has_error());
+        inner.await_calls(1);
+        what.fingerprint = 2;
+        REQUIRE(behind.save(what).has_value());
+        inner.hold(false);
+        REQUIRE(behind.flush().has_value());
+        CHECK(stored(inner, "a") == 2);
+    }
+    SECTION("an operation") {
+        head.progress = "1";
+        recoup::operation_write const write{
+            .number = head.number, .epoch = head.epoch, .head = &head};
+        REQUIRE(behind.write(write).has_value());
+        CHECK(behind.flush(0ms).has_error());
+        inner.await_calls(1);
+        head.progress = "2";
+        REQUIRE(behind.write(write).has_value());
+        inner.hold(false);
+        REQUIRE(behind.flush().has_value());
+        CHECK(inner.find(head.id).value()->progress == "2");
+    }
+}
+
 TEST_CASE("after a kill the log has all that was accepted") {
     recoup_test::temporary_folder const folder;
     auto const log_path = folder / "log.db";

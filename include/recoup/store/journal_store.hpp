@@ -39,10 +39,12 @@ namespace recoup::inline v1 {
 ///   opening makes one of it. Slots do not survive a power cut.
 /// - What has ended and expired is removed at the opening and at every 256th save, some at a time, and
 ///   where room is needed.
+/// - Where an exception of the library itself, such as std::bad_alloc, ends a first attempt that is kept
+///   in a slot, its intent goes with it.
 ///
+/// Thread safety: all members may be called concurrently. `at_most` is not observed: a call waits for as
+/// long as the disk takes for a sync.
 /// `Calls`: see `platform::file_calls`.
-/// Thread safety: all members may be called concurrently. No call waits for others for longer than a sync
-/// or two takes, whatever its `at_most`.
 template <class Calls>
 class basic_journal_store {
   public:

@@ -108,9 +108,13 @@ std::basic_ostream<Char, Traits>& operator<<(std::basic_ostream<Char, Traits>& o
     return out << to_string(what);
 }
 
+/// The greatest index that a step may have: stores make one number of it and its operation's.
+inline constexpr std::uint32_t step_index_max = (std::uint32_t{1} << 20U) - 1;
+
 /// What is kept of one step of a durable operation.
 struct step_record {
-    std::uint32_t index = 0;  ///< its place in the operation's journal: its key in the store
+    /// Its place in the operation's journal: its key in the store; at most `step_index_max`.
+    std::uint32_t index = 0;
     std::uint32_t count = 0;  ///< which one of its name, from 0; 0 where it has an id
     std::string name{};
     std::string id{};  ///< given for steps of one name that run at the same time; else empty

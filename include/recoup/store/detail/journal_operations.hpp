@@ -4,6 +4,7 @@
 #include <recoup/store/detail/journal_records.hpp>
 #include <recoup/store/detail/memory_operations.hpp>
 #include <recoup/store/detail/operation_codec.hpp>
+#include <recoup/store/detail/sleep_began.hpp>
 #include <recoup/store/durable_store.hpp>
 
 #include <algorithm>
@@ -178,7 +179,7 @@ class journal_operations {
                  begun != by_begin_.rend() && begun->first > request.now; ++begun) {
                 auto const one = entries_.find(begun->second);
                 if (one != entries_.end() && one->second.due > request.now &&
-                    saturating_add(one->second.due, -one->second.delay) == begun->first)
+                    sleep_began(one->second.due, one->second.delay) == begun->first)
                     late.emplace_back(one->second.due, begun->second);
             }
             std::sort(late.begin(), late.end());
@@ -480,7 +481,7 @@ class journal_operations {
                !one.damaged && !doubt_ && is_free(one);
     }
     static bool due_now(standing const& one, system_time now) noexcept {
-        return one.due <= now || saturating_add(one.due, -one.delay) > now;
+        return one.due <= now || sleep_began(one.due, one.delay) > now;
     }
 
     void list(std::uint64_t number, standing const& one) {
@@ -488,11 +489,11 @@ class journal_operations {
             return;
         if (!is_free(one)) return;
         by_due_.emplace(one.due, number);
-        by_begin_.emplace(saturating_add(one.due, -one.delay), number);
+        by_begin_.emplace(sleep_began(one.due, one.delay), number);
     }
     void unlist(std::uint64_t number, standing const& one) noexcept {
         by_due_.erase({one.due, number});
-        by_begin_.erase({saturating_add(one.due, -one.delay), number});
+        by_begin_.erase({sleep_began(one.due, one.delay), number});
     }
 
     template <class Log>

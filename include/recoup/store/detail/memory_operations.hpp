@@ -2,6 +2,7 @@
 #pragma once
 
 #include <recoup/store/detail/operation_codec.hpp>
+#include <recoup/store/detail/sleep_began.hpp>
 #include <recoup/store/detail/store_failure.hpp>
 #include <recoup/store/durable_store.hpp>
 
@@ -45,10 +46,8 @@ inline failure epoch_conflict(operation_record const& now, std::uint64_t expecte
 inline bool is_due(operation_record const& what, system_time now) noexcept {
     if (what.status != operation_status::pending && what.status != operation_status::running)
         return false;
-    // Behind the moment that it was put to sleep: else the clock has been set back since. The least
-    // duration has no negative of its own.
-    auto const back = what.delay == duration::min() ? duration::max() : -what.delay;
-    return what.due <= now || saturating_add(what.due, back) > now;
+    // Behind the moment that it was put to sleep: else the clock has been set back since.
+    return what.due <= now || sleep_began(what.due, what.delay) > now;
 }
 
 /// What a write of a head takes over, and what it leaves as it was.

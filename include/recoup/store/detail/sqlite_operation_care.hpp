@@ -41,7 +41,8 @@ inline result<steps_found> look_at_steps(sqlite_file& file, std::uint64_t number
     return found;
 }
 
-inline std::string lacking(sqlite_operation_state const& there, sqlite_operation_state const& expected) {
+inline std::string lacking(sqlite_operation_state const& there,
+                           sqlite_operation_state const& expected) {
     return "it has " + std::to_string(there.steps) + " of its " + std::to_string(expected.steps) +
            " steps";
 }

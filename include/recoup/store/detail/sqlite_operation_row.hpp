@@ -2,6 +2,7 @@
 #pragma once
 
 #include <recoup/store/detail/operation_codec.hpp>
+#include <recoup/store/detail/sleep_began.hpp>
 #include <recoup/store/detail/sqlite_row.hpp>
 #include <recoup/store/detail/sqlite_statement.hpp>
 
@@ -12,7 +13,7 @@
 namespace recoup::inline v1::detail {
 
 /// A step's place in the file is its operation's number, times this, and its index.
-inline constexpr std::uint64_t steps_per_operation = std::uint64_t{1} << 20U;
+inline constexpr std::uint64_t steps_per_operation = std::uint64_t{step_index_max} + 1;
 /// So that the place of every step is a positive integer of SQLite's.
 inline constexpr std::uint64_t operation_number_max = (std::uint64_t{1} << 43U) - 1;
 
@@ -59,7 +60,7 @@ struct sqlite_operation_state {
 /// An operation that was claimed here, where nobody else can write to the file: claiming writes nothing.
 struct live_operation {
     sqlite_operation_state stored{};  ///< as the file has it
-    std::uint64_t epoch = 0;   ///< as everybody sees it
+    std::uint64_t epoch = 0;          ///< as everybody sees it
     std::uint64_t owner = 0;
 };
 
@@ -69,7 +70,7 @@ inline constexpr std::string_view operation_columns =
 
 /// When an operation was put to sleep, as far as its head says.
 inline std::int64_t slept_of(operation_record const& what) noexcept {
-    return stamp(saturating_add(what.due, -what.delay));
+    return stamp(sleep_began(what.due, what.delay));
 }
 
 /// A row of the file: an operation, or what is wrong.

@@ -199,7 +199,8 @@ class sqlite_operation_table {
     }
 
     /// Adds a step, or puts it in the place of the one of its index; `state` follows.
-    result<void> put_step(std::uint64_t number, step_record const& what, sqlite_operation_state& state) {
+    result<void> put_step(std::uint64_t number, step_record const& what,
+                          sqlite_operation_state& state) {
         auto const payload = encode_step(number, what);
         auto const place = place_of(number, what.index);
         auto const bind = [&](sqlite_statement& to) {

@@ -218,7 +218,7 @@ class sqlite_operation_view {
     }
 
     result<std::pair<operation_record, sqlite_operation_state>> free_one(std::uint64_t number,
-                                                                  std::uint64_t epoch) {
+                                                                         std::uint64_t epoch) {
         auto found = whole_one(number);
         if (!found.has_value()) return found;
         auto const& what = found.value().first;

@@ -134,6 +134,7 @@ class write_behind_engine {
     result<std::optional<record>> load(operation_ref id, duration at_most) {
         if (forked()) return in_child();
         std::unique_lock lock{mutex_};
+        if (auto visible = check_visible(); !visible.has_value()) return visible.error();
         auto given_before = UINT64_MAX;  // not known
         if (auto const found = records_.find(id); found != records_.end()) {
             auto& known = found->second;
@@ -151,6 +152,7 @@ class write_behind_engine {
         auto loaded = store_->load(id, at_most);
         if (!loaded.has_value()) return loaded;
         lock.lock();
+        if (auto visible = check_visible(); !visible.has_value()) return visible.error();
         auto const found = records_.find(id);
         if (found == records_.end()) return loaded;
         auto& known = found->second;
@@ -246,6 +248,7 @@ class write_behind_engine {
         if (forked()) return in_child();
         {
             std::unique_lock lock{mutex_};
+            if (auto visible = check_visible(); !visible.has_value()) return visible.error();
             auto const until = saturating_add(clock_->now(), std::min(at_most, options_.full_wait));
             if (!queue_.empty() || writing_)
                 if (auto flushed = flush(lock, until); !flushed.has_value()) return flushed.error();
@@ -364,6 +367,12 @@ class write_behind_engine {
     result<void> check_open() const {
         if (stopped_) return *stopped_;
         if (closed_) return store_failure(store_errc::stopped, "this write_behind was shut down");
+        return success();
+    }
+
+    /// Whether the store shows all that was accepted: after a stop, part of it is only in the log.
+    result<void> check_visible() const {
+        if (has_log && stopped_) return *stopped_;
         return success();
     }
 
@@ -707,7 +716,8 @@ class write_behind_engine {
             known.stored = written.value();
             next_given_ = std::max(next_given_, known.stored + 1);
             note_written(since);
-            if (known.waiting.value) return true;
+            // A stop takes away what waited: then only the log still has it.
+            if (known.waiting.value || stopped_) return true;
             drop_from_log(known);
             forget_absent(known);
             return true;
@@ -783,7 +793,7 @@ class write_behind_engine {
                 note_written(since);
                 if (written.value().cancel_requested && !known.waiting.head)
                     known.cancel_requested = true;
-                if (!known.waits) drop_from_log(known);
+                if (!known.waits && !stopped_) drop_from_log(known);
                 return true;
             }
             if (!is_loss_of_one(written.error())) {
@@ -866,7 +876,6 @@ class write_behind_engine {
 
     /// Hands over what the log holds. Throws: recovery_error where the log or the store cannot be used.
     void replay() {
-        std::vector<write_loss> losses;
         for (record_filter page{.limit = replayed_at_once}; true;) {
             auto entries = log_->list(page);
             if (!entries.has_value()) throw recovery_error{entries.error()};
@@ -874,18 +883,20 @@ class write_behind_engine {
             for (auto const& entry : entries.value()) {
                 page.after = entry.id;
                 if (entry.id.space != log_id(0).space || !entry.result) continue;
-                auto const done = replay_one(entry);
-                if (!done.has_value() && !is_loss_of_one(done.error()))
+                auto const damaged = is_damaged(entry);
+                auto const done = damaged ? result<void>{log_damaged(entry)} : replay_one(entry);
+                if (!done.has_value() && !damaged && !is_loss_of_one(done.error()))
                     throw recovery_error{done.error()};
+                // Told before the entry goes, so that a failure after it leaves no loss untold.
                 if (!done.has_value()) {
-                    auto const read = decode_record(*entry.result);
-                    lose({read.value ? read.value->id : operation_id{}, 0, done.error()}, losses);
+                    std::vector<write_loss> losses;
+                    lose(lost_entry(entry, done.error()), losses);
+                    report(losses);
                 }
                 auto erased = log_->erase(entry.id, entry.revision, options_.store_wait);
                 if (!erased.has_value()) throw recovery_error{erased.error()};
             }
         }
-        report(losses);
     }
 
     result<void> replay_one(record const& entry) {

@@ -3,7 +3,9 @@
 
 #include <recoup/store/detail/operation_codec.hpp>
 #include <recoup/store/detail/record_codec.hpp>
+#include <recoup/store/detail/store_failure.hpp>
 #include <recoup/store/durable_store.hpp>
+#include <recoup/store/write_behind_options.hpp>
 
 #include <cstdint>
 #include <map>
@@ -105,6 +107,35 @@ inline failure log_damaged(record const& entry) {
     return store_failure(store_errc::corrupt, "entry " + entry.id.key +
                                                   " of the log is damaged; what it holds was not "
                                                   "handed to the store");
+}
+
+/// Whether an entry of the log cannot be read, whatever the store says.
+inline bool is_damaged(record const& entry) {
+    if ((entry.attempts & 1U) != 0) return !decode_record(*entry.result).value;
+    if (!entry.checkpoint) return true;
+    byte_reader from{*entry.checkpoint};
+    auto const number = from.number<std::uint64_t>();
+    static_cast<void>(from.number<std::uint64_t>());  // the epoch
+    auto const count = from.number<std::uint32_t>();
+    for (std::uint32_t i = 0; i != count && from.wrong() == nullptr; ++i)
+        if (!decode_step(number, from.text(record_bytes_limit, "it is cut")).value) return true;
+    if (from.wrong() != nullptr) return true;
+    return (entry.attempts & 16U) != 0 && !decode_operation(*entry.result).value;
+}
+
+/// Whose entry was lost: where that cannot be read any more, the identity is that of the entry.
+inline write_loss lost_entry(record const& entry, failure why) {
+    if ((entry.attempts & 1U) != 0) {
+        auto read = decode_record(*entry.result);
+        return {read.value ? read.value->id : entry.id, 0, std::move(why)};
+    }
+    std::uint64_t number = 0;
+    if (entry.checkpoint) {
+        byte_reader from{*entry.checkpoint};
+        auto const first = from.number<std::uint64_t>();
+        if (from.wrong() == nullptr) number = first;
+    }
+    return {number == 0 ? entry.id : operation_id{}, number, std::move(why)};
 }
 
 /// Brings a logged record to `store`, if it has not got it; `conflict` where another has changed it.

@@ -176,7 +176,7 @@ inline constexpr auto check_operation_extremes = [](auto& source, auto const&, c
         auto const started = begin(*store, what, owner, seen);
         if (!started) continue;
         expect_operation(*store, *started, seen, "were started");
-        auto step = full_step(high ? most32 : 0);
+        auto step = full_step(high ? step_index_max : 0);
         step.count = high ? most32 : 0;
         step.attempts = high ? most32 : 0;
         step.fingerprint = high ? most64 : 0;
