@@ -11,6 +11,7 @@ void measure_overhead(plan const& chosen, report& into);
 void measure_success(plan const& chosen, report& into);
 void measure_recovery_time(plan const& chosen, report& into);
 void measure_memory(plan const& chosen, report& into);
+void measure_durable(plan const& chosen, report& into);
 void measure_load(plan const& chosen, report& into);
 void measure_compile_cost(plan const& chosen, report& into);
 

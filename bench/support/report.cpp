@@ -67,7 +67,7 @@ json summary(report const& what) {
     json made = {
         {"total_tests", total},
         {"passed_tests", passed},
-        {"skipped_tests", 0},
+        {"skipped_tests", what.skips.size()},
         {"failed_tests", total - passed},
         {"pass_rate_percent",
          total == 0 ? 0.0 : 100.0 * static_cast<double>(passed) / static_cast<double>(total)}};
@@ -98,12 +98,16 @@ json validation(report const& what) {
     made["all_requirements_met"] =
         std::all_of(made.begin(), made.end(), [](json const& one) { return one == true; });
     auto& gates = made["gates"] = json::array();
-    for (auto const& one : what.verdicts)
+    for (auto const& one : what.verdicts) {
         gates.push_back({{"name", one.name},
                          {"measured", one.measured},
                          {"wanted", one.wanted},
                          {"met", one.met},
                          {"decides", one.of != requirement::goal}});
+        if (!one.missed_by.empty()) gates.back()["missed_by"] = one.missed_by;
+    }
+    auto& skips = made["skipped"] = json::array();
+    for (auto const& one : what.skips) skips.push_back({{"name", one.name}, {"why", one.why}});
     return made;
 }
 
@@ -113,7 +117,9 @@ json assessment(report const& what) {
     for (auto const& one : what.verdicts) {
         if (one.met) continue;
         auto& missed = one.of == requirement::goal ? goals : gates;
-        missed.push_back(one.name + ": " + one.measured + ", wanted " + one.wanted);
+        auto line = one.name + ": " + one.measured + ", wanted " + one.wanted;
+        if (!one.missed_by.empty()) line += ", missed by " + one.missed_by;
+        missed.push_back(std::move(line));
     }
     return {{"status", gates.empty() ? "SUCCESS" : "FAILURE"},
             {"gates_missed", gates},
@@ -176,11 +182,14 @@ void print_table(report const& what) {
                     padded(second, measured).c_str(), padded(third, wanted).c_str(), last.c_str());
     };
     line("gate", "measured", "wanted", "");
-    for (auto const& one : what.verdicts)
-        line(one.name, one.measured, one.wanted,
-             one.met                       ? "met"
-             : one.of == requirement::goal ? "goal missed"
-                                           : "MISSED");
+    for (auto const& one : what.verdicts) {
+        auto said = std::string{one.met                       ? "met"
+                                : one.of == requirement::goal ? "goal missed"
+                                                              : "MISSED"};
+        if (!one.missed_by.empty()) said += " by " + one.missed_by;
+        line(one.name, one.measured, one.wanted, said);
+    }
+    for (auto const& one : what.skips) line(one.name, one.why, "", "SKIPPED");
 }
 
 bool write_json(report const& what, std::string const& path) {

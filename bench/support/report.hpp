@@ -48,6 +48,13 @@ struct verdict {
     std::string wanted;
     bool met = true;
     requirement of = requirement::contract;
+    std::string missed_by{};  ///< how far off it is, where that is known
+};
+
+/// What could not be measured here, and why.
+struct skipped {
+    std::string name;
+    std::string why;
 };
 
 /// What the benchmarks found.
@@ -55,14 +62,20 @@ struct report {
     figures requirements;
     figures details;
     std::vector<verdict> verdicts;
+    std::vector<skipped> skips;
     /// What the summary of the original report holds.
     std::vector<double> overheads_percent;
     double success_rate_percent = 0;
     double seconds = 0;
 
     void judge(std::string name, bool met, std::string measured, std::string wanted,
-               requirement of = requirement::contract) {
-        verdicts.push_back({std::move(name), std::move(measured), std::move(wanted), met, of});
+               requirement of = requirement::contract, std::string missed_by = {}) {
+        verdicts.push_back({std::move(name), std::move(measured), std::move(wanted), met, of,
+                            met ? std::string{} : std::move(missed_by)});
+    }
+
+    void skip(std::string name, std::string why) {
+        skips.push_back({std::move(name), std::move(why)});
     }
 };
 

@@ -82,6 +82,11 @@ class journal_slots {
             return store_failure(store_errc::foreign_schema,
                                  guard.path_of(name) + " is not a table of recoup's");
         }
+        if (auto const found = number_at<std::uint32_t>(map_.data() + 8); !fresh && found != format)
+            return store_failure(store_errc::newer_version,
+                                 guard.path_of(name) + " has format " + std::to_string(found) +
+                                     "; this version of recoup reads format " +
+                                     std::to_string(format));
         // After a power cut the table says anything: what it held survives the process, not the machine.
         same_boot =
             !fresh && boot_[0] != '\0' && std::string_view{map_.data() + 16, boot_bytes} == boot_;
@@ -98,6 +103,7 @@ class journal_slots {
         if (error || platform::facts_of(file.get()).size != file_bytes) return;
         auto const seen = platform::mapping::of(file.get(), file_bytes, false, error);
         if (error || std::string_view{seen.data(), magic.size()} != magic) return;
+        if (number_at<std::uint32_t>(seen.data() + 8) != format) return;
         boot_ = platform::boot_identity();
         boot_.resize(boot_bytes);
         std::uint64_t torn = 0;
@@ -111,7 +117,7 @@ class journal_slots {
             if (word(i).load(std::memory_order_relaxed) != 0)
                 word(i).store(0, std::memory_order_relaxed);
         std::memcpy(map_.data(), magic.data(), magic.size());
-        place_number(map_.data() + 8, journal_format);
+        place_number(map_.data() + 8, format);
         std::memcpy(map_.data() + 16, boot_.data(), boot_bytes);
     }
 
@@ -210,6 +216,7 @@ class journal_slots {
 
   private:
     static constexpr std::string_view magic = "RECOUPS\n";
+    static constexpr std::uint32_t format = 1;
     static constexpr std::size_t boot_bytes = 36;
     // A slot's word: taken, waited for, the shares of those on the ordinary way, a sequence number.
     static constexpr std::uint64_t taken = 1;

@@ -206,7 +206,7 @@ class postgres_operations {
                                auto found = on.run(postgres_query::expired, page, until);
                                if (found.failed()) return std::move(found.problem);
                                seen = found.rows.size();
-                               if (seen != 0) last = found.rows.integer(found.rows.size() - 1, 14);
+                               if (seen != 0) last = found.rows.integer(found.rows.size() - 1, 15);
                                return erase(on, found.rows, until, some);
                            });
             if (!done.has_value()) return done.error();
