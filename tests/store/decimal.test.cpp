@@ -17,9 +17,9 @@ namespace {
 std::string decimal(std::uint64_t number) {
     std::array<char, recoup::detail::decimal_digits_max + 1> room{};
     room.fill('#');
-    auto const* const end = recoup::detail::put_decimal(room.data(), number);
+    auto* const end = recoup::detail::put_decimal(room.data(), number);
     CHECK(room.back() == '#');
-    return {room.data(), end};
+    return {room.data(), static_cast<std::size_t>(end - room.data())};
 }
 
 template <class T>
