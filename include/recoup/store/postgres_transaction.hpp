@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/core/result.hpp>
 #include <recoup/store/detail/postgres_connection.hpp>
 
 #include <algorithm>

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -116,17 +117,12 @@ class postgres_writes {
 
     /// Those without a verdict, one of each operation, ascending so that no two batches lock crosswise.
     static std::vector<postgres_write*> next_round(std::span<postgres_write* const> all) {
-        std::vector<postgres_write*> round;
+        std::map<std::uint64_t, postgres_write*> first;
         for (auto* one : all)
-            if (!one->verdict) round.push_back(one);
-        auto const number = [](postgres_write const* one) { return one->what->number; };
-        std::stable_sort(round.begin(), round.end(), [&](auto const* left, auto const* right) {
-            return number(left) < number(right);
-        });
-        auto const same = [&](auto const* left, auto const* right) {
-            return number(left) == number(right);
-        };
-        round.erase(std::unique(round.begin(), round.end(), same), round.end());
+            if (!one->verdict) first.try_emplace(one->what->number, one);
+        std::vector<postgres_write*> round;
+        round.reserve(first.size());
+        for (auto const& [number, one] : first) round.push_back(one);
         return round;
     }
 

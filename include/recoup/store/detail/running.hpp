@@ -130,9 +130,11 @@ class running_claim {
     }
 
     /// Makes an operation ours that is: whoever waits for it has entered it in our name, or nobody has.
+    /// What another one has begun meanwhile stays that one's, and who waits then waits for it.
     void adopt(void const* store, operation_ref id) {
         auto found = running_registry::instance().enter_at(
             {store, std::string{id.space}, std::string{id.name}, std::string{id.key}});
+        if (found.entry->runner != this_thread_mark()) return;
         place_ = found.at;
         entry_ = std::move(found.entry);
     }

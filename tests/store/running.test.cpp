@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <recoup/store/detail/running.hpp>
+
+#include "support/catch.hpp"
+
+#include <thread>
+
+using recoup::detail::running_claim;
+using recoup::detail::running_registry;
+using recoup::detail::this_thread_mark;
+
+namespace {
+
+char const store = 0;
+recoup::operation_ref const id{"space", "name", "running"};
+running_registry::key const key{&store, "space", "name", "running"};
+
+bool is_running() {
+    auto const found = running_registry::instance().enter(key);
+    if (found.second) running_registry::instance().leave(key);
+    return !found.second;
+}
+
+}  // namespace
+
+TEST_CASE("a claim adopts what somebody who waits has entered in its name") {
+    running_registry::instance().enter(key, this_thread_mark());
+    running_claim mine;
+    mine.adopt(&store, id);
+    CHECK(mine.held());
+    mine.release();
+    CHECK_FALSE(is_running());
+}
+
+TEST_CASE("a claim does not adopt what another thread has begun meanwhile", "[concurrent]") {
+    running_claim theirs;
+    std::thread{[&] { CHECK(theirs.enter(&store, id) == nullptr); }}.join();
+    {
+        running_claim mine;
+        mine.adopt(&store, id);
+        CHECK_FALSE(mine.held());
+    }
+    CHECK(is_running());
+    theirs.release();
+    CHECK_FALSE(is_running());
+}
