@@ -176,7 +176,7 @@ TEST_CASE("a frozen owner is taken over once its lease has passed, and fenced wh
     }};
     auto const number = frozen.next();
     REQUIRE(number.has_value());
-    freeze(frozen);
+    await_stop(frozen);
     auto const store = open_store(options);
     auto const owner = value_of(store->enter("tests", 1h));
     std::vector<recoup::operation_record> claimed;

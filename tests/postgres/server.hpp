@@ -69,9 +69,9 @@ std::unique_ptr<recoup::postgres_store> open_store(recoup::postgres_store_option
 inline void report(int to, std::uint64_t number) {
     static_cast<void>(::write(to, &number, sizeof number));
 }
-/// Stops a child, and waits until it has stopped.
-inline void freeze(child const& one) {
-    ::kill(one.pid(), SIGSTOP);
+/// Waits until a child has stopped itself: a signal of the parent's besides could stop it once more, when
+/// it is thawed.
+inline void await_stop(child const& one) {
     int status = 0;
     ::waitpid(one.pid(), &status, WUNTRACED);
 }
