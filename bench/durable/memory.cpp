@@ -156,8 +156,9 @@ void flat(plan const& chosen, report& into, figures& details) {
              run(start, operations,
                  [&](std::uint64_t key) {
                      defined.run(std::to_string(key), key).value();
-                     // What has ended and expired goes when the program says so.
-                     if (key % 256 == 0) on.clean_up(512).value();
+                     // What has ended and expired goes when the program says so: here as often in
+                     // the interval of two looks at memory, or a look would count what still waits.
+                     if (key % 250 == 0) on.clean_up(512).value();
                  }),
              operations);
     }
