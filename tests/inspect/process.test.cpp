@@ -118,6 +118,18 @@ std::string fingerprint(std::string const& path, std::vector<std::string> const&
     return all;
 }
 
+/// What every kind of store shows of what the owner keeps in it; `listed`: the answer to a `list --json`.
+template <class Json>
+void check_content(place& here, Json const& listed) {
+    std::vector<std::string> names;
+    for (auto const& each : listed.at("entries")) names.push_back(each.at("name"));
+    std::sort(names.begin(), names.end());
+    CHECK(names == std::vector<std::string>{"copy", "copy-broken", "parse", "tick"});
+    auto const shown = here.inspect({"show", "copy", "running", "--json"}).parsed();
+    CHECK(shown.at("operation").at("progress") == "waiting for the second file");
+    CHECK(shown.at("operation").at("steps").at(0).at("value").at("value") == "two files");
+}
+
 TEST_CASE("Beside a live owner everything can be read, and the owner goes on") {
     auto const kind = GENERATE(from_range(kinds()));
     INFO(kind);
@@ -127,14 +139,7 @@ TEST_CASE("Beside a live owner everything can be read, and the owner goes on") {
     auto const read = list.parsed();
     CHECK(read.at("store").at("kind") == kind);
     CHECK(read.at("store").at("owner").at("program") == "inspect_owner");
-    std::vector<std::string> names;
-    for (auto const& each : read.at("entries")) names.push_back(each.at("name"));
-    std::sort(names.begin(), names.end());
-    CHECK(names == std::vector<std::string>{"copy", "copy-broken", "parse", "tick"});
-
-    auto const shown = here.inspect({"show", "copy", "running", "--json"}).parsed();
-    CHECK(shown.at("operation").at("progress") == "waiting for the second file");
-    CHECK(shown.at("operation").at("steps").at(0).at("value").at("value") == "two files");
+    check_content(here, read);
 
     auto const count = [&] {
         return here.inspect({"show", "tick", "count", "--json"})
@@ -319,13 +324,7 @@ TEST_CASE("What processes share on PostgreSQL is read and changed beside who wor
     CHECK(store.at("owner").is_null());
     CHECK(store.at("location").get<std::string>().find(std::getenv("PGPASSWORD")) ==
           std::string::npos);
-    std::vector<std::string> names;
-    for (auto const& each : read.at("entries")) names.push_back(each.at("name"));
-    std::sort(names.begin(), names.end());
-    CHECK(names == std::vector<std::string>{"copy", "copy-broken", "parse", "tick"});
-    auto const shown = here.inspect({"show", "copy", "running", "--json"}).parsed();
-    CHECK(shown.at("operation").at("progress") == "waiting for the second file");
-    CHECK(shown.at("operation").at("steps").at(0).at("value").at("value") == "two files");
+    check_content(here, read);
     CHECK(here.inspect({"verify"}).code == 0);
 
     auto const cancelled = here.inspect({"cancel", "copy", "running"});

@@ -149,9 +149,7 @@ TEST_CASE("writes of one operation that wait are one, with all of their steps") 
     probe_store inner;
     write_behind<probe_store> behind{inner, slow()};
     auto const owner = behind.enter("a test", 1h).value();
-    operation_record head;
-    head.id = {"", "install", "a"};
-    head = behind.start(head, owner).value().record;
+    auto head = begun(behind, owner);
     std::vector<recoup::step_record> all;
     for (std::uint32_t i = 0; i != 10; ++i) {
         all.push_back({.index = i, .value = std::to_string(i)});
@@ -254,9 +252,7 @@ TEST_CASE("an operation that another owner took over is a loss, and its writer i
     losses lost;
     write_behind<probe_store> behind{inner, slow(&lost)};
     auto const owner = behind.enter("a test", 1h).value();
-    operation_record head;
-    head.id = {"", "install", "a"};
-    head = behind.start(head, owner).value().record;
+    auto head = begun(behind, owner);
     auto const other = inner.enter("another process", 1h).value();
     REQUIRE(inner.leave(owner).has_value());  // its lease ran out
     auto const taken = inner.take(head.number, head.epoch, other);
@@ -314,8 +310,7 @@ TEST_CASE("what a log holds is handed to the store at the next opening, once") {
         old.revision = behind.save(old).value();
         auto erased = some("erased", 1);
         erased.revision = behind.save(erased).value();
-        head.id = {"", "install", "a"};
-        head = behind.start(head, owner).value().record;
+        head = begun(behind, owner);
         CHECK(log.size() == 0);  // handed over before the start
         inner.fail_always(store_errc::unavailable);
         old.fingerprint = 2;
@@ -390,8 +385,7 @@ TEST_CASE("a stop while the store takes one version leaves the later one in the 
         write_behind<probe_store, memory_store> behind{inner, log, slow(&lost)};
         auto const of_record = GENERATE(true, false);
         auto const owner = behind.enter("a test", 1h).value();
-        head.id = {"", "install", "a"};
-        head = behind.start(head, owner).value().record;
+        head = begun(behind, owner);
         auto const accept = [&](unsigned version) {
             if (of_record) {
                 what.fingerprint = version;
@@ -450,8 +444,7 @@ TEST_CASE("a damaged entry of the log is told with its identity, and the others 
     operation_record head;
     {
         write_behind<probe_store, memory_store> behind{inner, log, slow()};
-        head.id = {"", "install", "a"};
-        head = behind.start(head, owner).value().record;
+        head = begun(behind, owner);
         inner.fail_always(store_errc::unavailable);
         REQUIRE(behind.save(some("damaged", 1)).has_value());
         REQUIRE(
@@ -482,9 +475,7 @@ TEST_CASE("a record's later save is not undone by an earlier one that failed and
     options.retry_wait = 1ns;
     write_behind<probe_store> behind{inner, options};
     auto const owner = behind.enter("a test", 1h).value();
-    operation_record head;
-    head.id = {"", "install", "a"};
-    head = behind.start(head, owner).value().record;
+    auto head = begun(behind, owner);
     auto what = some("a", 1);
     inner.fail_next({store_errc::unavailable});
     inner.hold(true);

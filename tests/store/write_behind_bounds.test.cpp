@@ -89,9 +89,7 @@ TEST_CASE("bytes are given back however what waited has left") {
     losses lost;
     write_behind<probe_store> behind{inner, one_at_a_time(&lost)};
     auto const owner = behind.enter("a test", 1h).value();
-    operation_record head;
-    head.id = {"", "install", "a"};
-    head = behind.start(head, owner).value().record;
+    auto head = begun(behind, owner);
     auto const write = [&](operation_record const& of) {
         return behind.write({.number = of.number, .epoch = of.epoch, .head = &of}).has_value();
     };

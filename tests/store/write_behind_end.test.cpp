@@ -56,9 +56,7 @@ TEST_CASE("after the end nothing that changes the store reaches it") {
     counting_store inner;
     write_behind<counting_store> behind{inner, slow()};
     auto const owner = behind.enter("a test", 1h).value();
-    operation_record head;
-    head.id = {"", "install", "a"};
-    head = behind.start(head, owner).value().record;
+    auto head = begun(behind, owner);
     auto why = store_errc::stopped;
     SECTION("by a shutdown") { REQUIRE(behind.shutdown(1s).has_value()); }
     SECTION("by a failure of the store") {
@@ -95,9 +93,7 @@ TEST_CASE("writes of operations that wait at the end are flushed, or each is tol
     write_behind<probe_store> behind{inner, slow(&lost)};
     auto const owner = behind.enter("a test", 1h).value();
     for (auto const* key : {"a", "b", "c"}) {
-        operation_record head;
-        head.id = {"", "install", key};
-        heads.push_back(behind.start(head, owner).value().record);
+        heads.push_back(begun(behind, owner, key));
     }
     auto const write_all = [&](std::string const& progress) {
         for (auto& head : heads) {
@@ -148,8 +144,7 @@ TEST_CASE("the log's entry of an operation goes with its last write, not with an
     {
         write_behind<probe_store, memory_store> behind{inner, log, slow(&lost)};
         auto const owner = behind.enter("a test", 1h).value();
-        head.id = {"", "install", "a"};
-        head = behind.start(head, owner).value().record;
+        head = begun(behind, owner);
         auto const write = [&](std::string progress) {
             head.progress = std::move(progress);
             REQUIRE(behind.write({.number = head.number, .epoch = head.epoch, .head = &head})

@@ -77,8 +77,7 @@ TEST_CASE("journals behind a write_behind that end with the process give all tha
         write_behind<journal_store, journal_store> behind{inner, log, slow()};
         CHECK(behind.durability() == recoup::durability::process_crash);
         auto const owner = behind.enter("a test", 1h).value();
-        head.id = {"", "install", "a"};
-        head = behind.start(head, owner).value().record;
+        head = begun(behind, owner);
         head.progress = "half way";
         auto gone = some("gone", 1);
         gone.revision = behind.save(gone).value();

@@ -137,6 +137,14 @@ inline write_behind_options slow(losses* lost = nullptr) {
     return options;
 }
 
+/// An operation that `owner` has begun.
+template <class Behind>
+operation_record begun(Behind& behind, std::uint64_t owner, std::string key = "a") {
+    operation_record head;
+    head.id = {"", "install", std::move(key)};
+    return behind.start(head, owner).value().record;
+}
+
 template <class Store>
 std::uint64_t stored(Store& store, std::string key) {
     auto const loaded = store.load(some(std::move(key)).id, recoup::unlimited).value();

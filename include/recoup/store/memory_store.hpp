@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/store/detail/identity_order.hpp>
 #include <recoup/store/detail/membership.hpp>
 #include <recoup/store/detail/memory_operations.hpp>
 #include <recoup/store/detail/record_codec.hpp>
@@ -14,7 +15,6 @@
 #include <mutex>
 #include <optional>
 #include <set>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -176,14 +176,7 @@ class memory_store {
     }
 
   private:
-    struct in_order {
-        using is_transparent = void;
-        bool operator()(operation_ref left, operation_ref right) const noexcept {
-            return std::tie(left.space, left.name, left.key) <
-                   std::tie(right.space, right.name, right.key);
-        }
-    };
-    using table = std::map<operation_id, record, in_order>;
+    using table = std::map<operation_id, record, detail::identity_order>;
     // Ended records by the moment that they expire, as pointers into the table's keys.
     using expiry = std::set<std::pair<system_time, operation_id const*>>;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/store/detail/identity_order.hpp>
 #include <recoup/store/detail/journal_records.hpp>
 #include <recoup/store/detail/memory_operations.hpp>
 #include <recoup/store/detail/operation_codec.hpp>
@@ -636,7 +637,7 @@ class journal_operations {
     std::size_t operations_max_;
     std::size_t bytes_max_;
     table entries_;
-    std::map<operation_id, std::uint64_t, in_identity_order> numbers_;
+    std::map<operation_id, std::uint64_t, identity_order> numbers_;
     // What may be claimed, by when it is due and by when it was put to sleep. Some more may be in there.
     std::set<std::pair<system_time, std::uint64_t>> by_due_;
     std::set<std::pair<system_time, std::uint64_t>> by_begin_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/store/detail/identity_order.hpp>
 #include <recoup/store/detail/journal_pair.hpp>
 #include <recoup/store/detail/membership.hpp>
 #include <recoup/store/detail/record_codec.hpp>
@@ -15,7 +16,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -25,14 +25,6 @@ namespace recoup::inline v1::detail {
 struct journal_place {
     std::uint64_t at[2] = {0, 0};
     std::uint32_t size = 0;
-};
-
-struct in_identity_order {
-    using is_transparent = void;
-    bool operator()(operation_ref left, operation_ref right) const noexcept {
-        return std::tie(left.space, left.name, left.key) <
-               std::tie(right.space, right.name, right.key);
-    }
 };
 
 /// Which records a journal holds, and where.
@@ -247,7 +239,7 @@ class journal_records {
     [[nodiscard]] std::size_t bytes_max() const noexcept { return bytes_max_; }
 
   private:
-    using table = std::map<operation_id, entry, in_identity_order>;
+    using table = std::map<operation_id, entry, identity_order>;
     static constexpr auto in_doubt_text =
         "frames are missing before which it may have been written; see accept_loss";
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/store/detail/identity_order.hpp>
 #include <recoup/store/detail/operation_codec.hpp>
 #include <recoup/store/detail/sleep_began.hpp>
 #include <recoup/store/detail/store_failure.hpp>
@@ -246,14 +247,6 @@ class memory_operations {
         operation_record head;
         std::map<std::uint32_t, step_record> steps;
     };
-    struct in_order {
-        using is_transparent = void;
-        bool operator()(operation_ref left, operation_ref right) const noexcept {
-            return std::tie(left.space, left.name, left.key) <
-                   std::tie(right.space, right.name, right.key);
-        }
-    };
-
     [[nodiscard]] bool is_free(operation_record const& head) const noexcept {
         return head.owner == 0 || !owners_.contains(head.owner);
     }
@@ -270,7 +263,7 @@ class memory_operations {
     std::size_t operations_max_;
     std::size_t bytes_max_;
     std::map<std::uint64_t, operation> operations_;
-    std::map<operation_id, std::uint64_t, in_order> numbers_;
+    std::map<operation_id, std::uint64_t, identity_order> numbers_;
     std::set<std::uint64_t> owners_;
     std::uint64_t next_number_ = 1;
     std::uint64_t next_owner_ = 1;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <recoup/core/result.hpp>
+#include <recoup/store/detail/identity_order.hpp>
 #include <recoup/store/detail/store_failure.hpp>
 #include <recoup/store/detail/write_behind_log_keeper.hpp>
 #include <recoup/store/detail/write_behind_queue.hpp>
@@ -26,7 +27,7 @@ namespace recoup::inline v1::detail {
 /// Thread safety: what takes a lock is called with the queue's mutex held by it, all else without.
 template <class Store, class Log, class Clock>
 class write_behind_records {
-    using map = std::map<operation_id, known_record, by_identity>;
+    using map = std::map<operation_id, known_record, identity_order>;
     using queue_type = write_behind_queue<Clock>;
     using lock_type = typename queue_type::lock_type;
 

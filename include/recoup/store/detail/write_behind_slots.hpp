@@ -4,6 +4,7 @@
 #include <recoup/core/failure.hpp>
 #include <recoup/core/identity.hpp>
 #include <recoup/core/time.hpp>
+#include <recoup/store/detail/identity_order.hpp>
 #include <recoup/store/detail/write_behind_log.hpp>
 #include <recoup/store/store_errc.hpp>
 
@@ -11,7 +12,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <tuple>
 
 // What a `write_behind` knows of each record and operation, and what kinds of failures of the store it
 // tells apart.
@@ -44,21 +44,13 @@ struct write_behind_slot {
     std::uint64_t log_revision = 0;
 };
 
-struct by_identity {
-    using is_transparent = void;
-    bool operator()(operation_ref left, operation_ref right) const noexcept {
-        return std::tie(left.space, left.name, left.key) <
-               std::tie(right.space, right.name, right.key);
-    }
-};
-
 struct known_record : write_behind_slot {
     std::uint64_t given = 0;   ///< the revision that callers have; 0: there is no record
     std::uint64_t stored = 0;  ///< the one that the store has
     waiting_record waiting{};
     waiting_record under_way{};
     bool unsure = false;  ///< the store may have cleaned it up
-    std::map<operation_id, known_record, by_identity>::iterator self{};
+    std::map<operation_id, known_record, identity_order>::iterator self{};
 
     [[nodiscard]] bool is_idle() const noexcept {
         return queued == 0 && !writing && !waiting.value;
