@@ -84,6 +84,12 @@ std::vector<lane_model> allowed_at(recorded_run const& run, std::size_t position
         for (std::size_t key = 0; key != operation_keys; ++key)
             for (auto const& one : before.operations[key])
                 all.front().operations[key].push_back(one);
+        // A step that cleans up saves first, and so had a state of its own in between.
+        auto const next = plan_step(before, with_operations);
+        if (next.what != planned_step::kind::clean) continue;
+        auto between = next.record;
+        between.revision = 0;
+        all.front().records[next.key].push_back(std::move(between));
     }
     return all;
 }
