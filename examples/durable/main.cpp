@@ -59,7 +59,9 @@ int main(int argc, char** argv) {
     app.add_option("--kill-when", kill.when, "of a worker: before or after its record")
         ->needs(step)
         ->transform(CLI::CheckedTransformer(std::map<std::string, orders::moment>{
-            {"before", orders::moment::before_record}, {"after", orders::moment::after_record}}));
+                                                {"before", orders::moment::before_record},
+                                                {"after", orders::moment::after_record}})
+                        .description("{before,after}"));
     bool halt = false;
     app.add_flag("--halt", halt, "of a worker: stand still there instead, until it is killed")
         ->needs(step);
