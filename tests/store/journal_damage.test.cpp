@@ -180,8 +180,12 @@ TEST_CASE("A journal cut at any byte gives what lies before, and never a wrong v
             INFO("cut at " << cut);
             REQUIRE(opened.has_value());
             auto expected = std::optional<record>{};
+            // What ends in zeros, as a checksum may, is whole without them: the rest of the file is zero.
+            auto const is_whole = [&](std::size_t end) {
+                return end <= cut || log.find_first_not_of('\0', cut) >= end;
+            };
             for (auto const& [end, version] : acknowledged)
-                if (end <= cut) expected = version;
+                if (is_whole(end)) expected = version;
             CHECK(opened.value()->load(what.id).value() == expected);
             CHECK(opened.value()->damaged().value().empty());
             // And it goes on, with a revision that nobody has seen.
