@@ -94,13 +94,15 @@ void set_requirements(bench::figures& into) {
         .set("max_compile_time_ratio", 2.0);
 }
 
-bool gate_missed(bench::report const& found, std::size_t from) {
+bool gate_not_met(bench::report const& found, std::size_t from) {
     for (auto i = from; i != found.verdicts.size(); ++i)
-        if (!found.verdicts[i].met && found.verdicts[i].of != bench::requirement::goal) return true;
+        if (found.verdicts[i].found != bench::finding::met &&
+            found.verdicts[i].of != bench::requirement::goal)
+            return true;
     return false;
 }
 
-/// Runs a section, and again where a gate was missed: what others do on the machine only adds to a
+/// Runs a section, and again where a gate was not met: what others do on the machine only adds to a
 /// figure, and what is too slow is so each time.
 ///
 /// Returns: how often it ran.
@@ -109,11 +111,11 @@ int run(section const& one, bench::plan const& plan, bench::report& found) {
     for (auto runs = 1;; ++runs) {
         auto with = found;
         one.run(plan, with);
-        if (runs == runs_max || !gate_missed(with, found.verdicts.size())) {
+        if (runs == runs_max || !gate_not_met(with, found.verdicts.size())) {
             found = std::move(with);
             return runs;
         }
-        std::printf(" (a gate was missed; once more)");
+        std::printf(" (a gate was not met; once more)");
         std::fflush(stdout);
     }
 }
@@ -153,15 +155,20 @@ int run(options const& chosen) {
     // alone can miss it, and a gate that fails by noise is soon switched off.
     auto missed = 0;
     auto goals_missed = 0;
+    auto undecided = 0;
     for (auto const& one : found.verdicts)
-        if (!one.met) ++(one.of == bench::requirement::goal ? goals_missed : missed);
+        if (one.found == bench::finding::too_noisy)
+            ++undecided;
+        else if (one.found == bench::finding::missed)
+            ++(one.of == bench::requirement::goal ? goals_missed : missed);
     if (!bench::write_json(found, chosen.report)) {
         std::fprintf(stderr, "bench: cannot write the report to %s\n", chosen.report.c_str());
         return 2;
     }
     std::printf(
-        "\n%zu verdicts: %d gates missed, %d goals missed, %zu skipped; %.0f s; details in %s\n",
-        found.verdicts.size(), missed, goals_missed, found.skips.size(), found.seconds,
+        "\n%zu verdicts: %d gates missed, %d goals missed, %d too noisy to tell, %zu skipped; %.0f "
+        "s; details in %s\n",
+        found.verdicts.size(), missed, goals_missed, undecided, found.skips.size(), found.seconds,
         chosen.report.c_str());
     return missed == 0 ? 0 : 1;
 }

@@ -99,11 +99,11 @@ void tell(figures& into, std::string const& name, std::vector<double> const& val
 }
 
 void judge_percent(report& into, std::string name, std::vector<double> const& percent, double most,
-                   requirement of, std::string const& beside) {
+                   requirement of, double noise, std::string const& beside) {
     auto const seen = spread_of(percent).median;
-    into.judge(std::move(name), seen <= most, with(shown(percent, "%+.2f", "%"), beside),
-               "≤ " + text(most, "%", most < 1 ? 1 : 0), of,
-               text(seen - most, "percentage points"));
+    into.judge(std::move(name), judged(seen, most, noise),
+               with(shown(percent, "%+.2f", "%"), beside), "≤ " + text(most, "%", most < 1 ? 1 : 0),
+               of, text(seen - most, "percentage points"));
 }
 
 void judge_ratio_below(report& into, std::string name, std::vector<double> const& ratio,

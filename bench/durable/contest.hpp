@@ -98,9 +98,10 @@ std::string shown(std::vector<double> const& values, char const* format, char co
 /// The quartiles of `values`, beside the least and the greatest.
 void tell(figures& into, std::string const& name, std::vector<double> const& values);
 
-/// Judges the median of `percent`, of which each is the overhead of a round.
+/// Judges the median of `percent`, of which each is the overhead of a round, by at most `most`, give or take
+/// `noise`: what the same work differs by from itself (see noise_of).
 void judge_percent(report& into, std::string name, std::vector<double> const& percent, double most,
-                   requirement of, std::string const& beside = {});
+                   requirement of, double noise, std::string const& beside = {});
 
 /// Judges the median of ratios that should be at most `most`.
 void judge_ratio_below(report& into, std::string name, std::vector<double> const& ratio,

@@ -49,26 +49,38 @@ std::string now_text() {
     return buffer;
 }
 
-bool met(report const& what, requirement which) {
-    return std::all_of(what.verdicts.begin(), what.verdicts.end(),
-                       [&](verdict const& one) { return one.of != which || one.met; });
+json as_json(finding found) {
+    if (found == finding::too_noisy) return nullptr;
+    return found == finding::met;
 }
 
-bool judged(report const& what, requirement which) {
-    return std::any_of(what.verdicts.begin(), what.verdicts.end(),
-                       [&](verdict const& one) { return one.of == which; });
+/// Returns: null where it was not measured, or where noise hides it.
+json met(report const& what, requirement which) {
+    json found;
+    for (auto const& one : what.verdicts) {
+        if (one.of != which) continue;
+        if (one.found == finding::missed) return false;
+        if (one.found == finding::too_noisy) return nullptr;
+        found = true;
+    }
+    return found;
 }
 
 json summary(report const& what) {
     auto const total = what.verdicts.size();
-    auto const passed = static_cast<std::size_t>(std::count_if(
-        what.verdicts.begin(), what.verdicts.end(), [](auto& one) { return one.met; }));
+    auto const passed = static_cast<std::size_t>(
+        std::count_if(what.verdicts.begin(), what.verdicts.end(),
+                      [](auto& one) { return one.found == finding::met; }));
+    auto const noisy = static_cast<std::size_t>(
+        std::count_if(what.verdicts.begin(), what.verdicts.end(),
+                      [](auto& one) { return one.found == finding::too_noisy; }));
     auto const& overheads = what.overheads_percent;
     json made = {
         {"total_tests", total},
         {"passed_tests", passed},
         {"skipped_tests", what.skips.size()},
-        {"failed_tests", total - passed},
+        {"undecided_tests", noisy},
+        {"failed_tests", total - passed - noisy},
         {"pass_rate_percent",
          total == 0 ? 0.0 : 100.0 * static_cast<double>(passed) / static_cast<double>(total)}};
     if (!overheads.empty()) {
@@ -77,7 +89,7 @@ json summary(report const& what) {
             static_cast<double>(overheads.size());
         made["maximum_overhead_percent"] = *std::max_element(overheads.begin(), overheads.end());
     }
-    if (judged(what, requirement::success))
+    if (!met(what, requirement::success).is_null())
         made["recovery_success_rate_percent"] = what.success_rate_percent;
     made["duration_seconds"] = what.seconds;
     return made;
@@ -85,12 +97,7 @@ json summary(report const& what) {
 
 json validation(report const& what) {
     json made;
-    auto const add = [&](char const* name, requirement which) {
-        if (judged(what, which))
-            made[name] = met(what, which);
-        else
-            made[name] = nullptr;  // not measured in this run
-    };
+    auto const add = [&](char const* name, requirement which) { made[name] = met(what, which); };
     add("overhead_requirement_met", requirement::overhead);
     add("recovery_success_requirement_met", requirement::success);
     add("recovery_time_requirement_met", requirement::recovery_time);
@@ -102,7 +109,7 @@ json validation(report const& what) {
         gates.push_back({{"name", one.name},
                          {"measured", one.measured},
                          {"wanted", one.wanted},
-                         {"met", one.met},
+                         {"met", as_json(one.found)},
                          {"decides", one.of != requirement::goal}});
         if (!one.missed_by.empty()) gates.back()["missed_by"] = one.missed_by;
     }
@@ -115,7 +122,7 @@ json assessment(report const& what) {
     auto gates = json::array();
     auto goals = json::array();
     for (auto const& one : what.verdicts) {
-        if (one.met) continue;
+        if (one.found != finding::missed) continue;
         auto& missed = one.of == requirement::goal ? goals : gates;
         auto line = one.name + ": " + one.measured + ", wanted " + one.wanted;
         if (!one.missed_by.empty()) line += ", missed by " + one.missed_by;
@@ -183,9 +190,10 @@ void print_table(report const& what) {
     };
     line("gate", "measured", "wanted", "");
     for (auto const& one : what.verdicts) {
-        auto said = std::string{one.met                       ? "met"
-                                : one.of == requirement::goal ? "goal missed"
-                                                              : "MISSED"};
+        auto said = std::string{one.found == finding::met         ? "met"
+                                : one.found == finding::too_noisy ? "too noisy to tell; above it"
+                                : one.of == requirement::goal     ? "goal missed"
+                                                                  : "MISSED"};
         if (!one.missed_by.empty()) said += " by " + one.missed_by;
         line(one.name, one.measured, one.wanted, said);
     }

@@ -41,12 +41,25 @@ enum class requirement : std::uint8_t {
     success,
 };
 
+/// What a verdict says.
+enum class finding : std::uint8_t {
+    met,
+    missed,
+    too_noisy,  ///< above what is wanted, but by less than the noise of the same run: not decided
+};
+
+/// Judges a figure that should be at most `most` and that is worth no more than give or take `noise`.
+inline finding judged(double seen, double most, double noise = 0) {
+    if (seen <= most) return finding::met;
+    return seen - noise > most ? finding::missed : finding::too_noisy;
+}
+
 /// One line of the verdict table.
 struct verdict {
     std::string name;
     std::string measured;
     std::string wanted;
-    bool met = true;
+    finding found = finding::met;
     requirement of = requirement::contract;
     std::string missed_by{};  ///< how far off it is, where that is known
 };
@@ -70,8 +83,14 @@ struct report {
 
     void judge(std::string name, bool met, std::string measured, std::string wanted,
                requirement of = requirement::contract, std::string missed_by = {}) {
-        verdicts.push_back({std::move(name), std::move(measured), std::move(wanted), met, of,
-                            met ? std::string{} : std::move(missed_by)});
+        judge(std::move(name), met ? finding::met : finding::missed, std::move(measured),
+              std::move(wanted), of, std::move(missed_by));
+    }
+
+    void judge(std::string name, finding found, std::string measured, std::string wanted,
+               requirement of, std::string missed_by = {}) {
+        verdicts.push_back({std::move(name), std::move(measured), std::move(wanted), found, of,
+                            found == finding::met ? std::string{} : std::move(missed_by)});
     }
 
     void skip(std::string name, std::string why) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -31,6 +32,11 @@ inline double quantile(std::vector<double> samples, double share) {
     std::sort(samples.begin(), samples.end());
     auto const last = static_cast<double>(samples.size() - 1);
     return samples[static_cast<std::size_t>(share * last + 0.5)];
+}
+
+/// What a figure that should be 0 differs from it by: a quarter of the samples, at least, lie further off.
+inline double noise_of(std::vector<double> const& samples) {
+    return std::max(std::abs(quantile(samples, 0.25)), std::abs(quantile(samples, 0.75)));
 }
 
 }  // namespace bench
