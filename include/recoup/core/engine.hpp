@@ -57,8 +57,7 @@ class engine {
     /// Pre: `what` is classified. `left` is what remains of the deadline, `unlimited` without one.
     /// Returns: the next step; `finish` with `deadline` where the next attempt could not begin in time.
     step failed(failure const& what, duration left, std::uint64_t random) noexcept {
-        charge(what.category());
-        auto const next = follow(what, left, random);
+        auto const next = follow(what, charge(what.category()), left, random);
         if (next.next == step::action::attempt && attempt_ != UINT32_MAX) ++attempt_;
         return next;
     }
@@ -69,8 +68,7 @@ class engine {
     step rejected(failure const& what, bool waits, duration retry_in, duration left,
                   std::uint64_t random) noexcept {
         if (!waits) return {.next = step::action::finish, .why = what.stopped()};
-        charge(what.category());
-        auto next = follow(what, left, random);
+        auto next = follow(what, charge(what.category()), left, random);
         if (next.next == step::action::attempt && next.delay < retry_in) {
             // A guard that says `unlimited` will not admit again by itself: no deadline's fault.
             if (retry_in >= left)
@@ -115,7 +113,8 @@ class engine {
 
     /// The failed attempts of one category.
     std::uint32_t& own(category what) noexcept {
-        auto const index = static_cast<std::size_t>(what) % category_count;
+        auto const given = static_cast<std::size_t>(what);
+        auto const index = given < category_count ? given : 0;  // a division would take longer
         auto const bit = std::uint32_t{1} << index;
         if ((counted_ & bit) == 0) {
             counted_ |= bit;
@@ -124,20 +123,23 @@ class engine {
         return by_category_[index];
     }
 
-    void charge(category what) noexcept {
+    /// Returns: how often attempts have failed with `what`.
+    std::uint32_t charge(category what) noexcept {
         auto& count = own(what);
         if (count != UINT32_MAX) ++count;
         if constexpr (requires { policy_->counts_apart(what); }) {
-            if (policy_->counts_apart(what)) return;
+            if (policy_->counts_apart(what)) return count;
         }
         if (shared_ != UINT32_MAX) ++shared_;
+        return count;
     }
 
-    step follow(failure const& what, duration left, std::uint64_t random) noexcept {
+    step follow(failure const& what, std::uint32_t in_category, duration left,
+                std::uint64_t random) noexcept {
         auto const verdict = policy_->decide({.failure = what,
                                               .attempt = attempt_,
                                               .spent = shared_,
-                                              .spent_in_category = own(what.category()),
+                                              .spent_in_category = in_category,
                                               .previous_delay = previous_delay_,
                                               .random = random});
         if (!verdict.retry) return {.next = step::action::finish, .why = verdict.why};

@@ -81,13 +81,18 @@ struct retry {
         return nullptr;
     }
 
-    [[nodiscard]] verdict again(recoup::backoff const& waits, std::uint32_t count,
-                                failed_attempt const& seen) const noexcept {
+    // Inline: the verdict would go through memory.
+    [[nodiscard, gnu::always_inline]] inline verdict again(
+        recoup::backoff const& waits, std::uint32_t count,
+        failed_attempt const& seen) const noexcept {
         auto delay =
             waits.delay({.retry = count, .previous = seen.previous_delay, .random = seen.random});
-        if (auto const hint = seen.failure.retry_after()) [[unlikely]]
-            delay = std::max(delay, std::min<duration>(*hint, retry_after_max));
-        return {.retry = true, .delay = std::max(delay, duration{}), .why = stop_reason::none};
+        // By value: std::max would have the delay go through memory.
+        if (auto const hint = seen.failure.retry_after()) [[unlikely]] {
+            auto const obeyed = *hint < retry_after_max ? duration{*hint} : retry_after_max;
+            if (delay < obeyed) delay = obeyed;
+        }
+        return {.retry = true, .delay = delay, .why = stop_reason::none};
     }
 };
 
