@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <recoup/store/detail/running.hpp>
 
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 
 #include <thread>
@@ -28,6 +29,22 @@ TEST_CASE("a claim adopts what somebody who waits has entered in its name") {
     running_claim mine;
     mine.adopt(&store, id);
     CHECK(mine.held());
+    mine.release();
+    CHECK_FALSE(is_running());
+}
+
+TEST_CASE("what leaves a slot adopts only what is waited for, and needs no memory for it") {
+    running_claim mine;
+    mine.adopt_entered(&store, id);
+    CHECK_FALSE(mine.held());
+    CHECK_FALSE(is_running());
+
+    running_registry::instance().enter(key, this_thread_mark());
+    auto const before = support::allocations();
+    mine.adopt_entered(&store, id);
+    auto const allocated = support::allocations() - before;
+    CHECK(mine.held());
+    CHECK(allocated == 0);
     mine.release();
     CHECK_FALSE(is_running());
 }

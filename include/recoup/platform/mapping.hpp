@@ -7,6 +7,7 @@
 #include <recoup/platform/file.hpp>
 
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -82,13 +83,30 @@ inline unique_fd open_file(int folder, std::string const& name, bool writable,
     return file;
 }
 
+/// How often in a row a call that signals interrupt is made; then the interruption is an error.
+inline constexpr int interruptions_max = 1000;
+
+/// Makes a system call, again while a signal interrupts it.
+///
+/// Pre: `call` gives less than 0 and sets errno where it fails.
+template <class Call>
+auto uninterrupted(Call&& call) noexcept {
+    auto got = call();
+    for (int i = 1; got < 0 && errno == EINTR && i != interruptions_max; ++i) got = call();
+    return got;
+}
+
+/// Reads at an offset; as `pread`, but a signal does not end it.
+inline ::ssize_t read_at(int file, void* to, std::size_t size, std::uint64_t at) noexcept {
+    return uninterrupted([&] { return ::pread(file, to, size, static_cast<::off_t>(at)); });
+}
+
 /// Reads a file once from end to end, so that a medium that cannot be read is an error here, and not a
 /// signal where its mapping is touched.
 inline std::error_code read_through(int file, std::uint64_t size) noexcept {
     std::array<char, std::size_t{64} << 10U> buffer;
     for (std::uint64_t at = 0; at < size;) {
-        auto const got = ::pread(file, buffer.data(), buffer.size(), static_cast<::off_t>(at));
-        if (got < 0 && errno == EINTR) continue;
+        auto const got = read_at(file, buffer.data(), buffer.size(), at);
         if (got < 0) return last_error();
         if (got == 0) break;
         at += static_cast<std::uint64_t>(got);
@@ -144,14 +162,23 @@ struct file_calls {
     int sync_folder(int folder) noexcept { return ::fsync(folder); }
 };
 
+/// Makes room in a file, so that a full disk is an error here, and not a signal where it is touched.
+template <class Calls>
+std::error_code allocate_all(Calls& calls, int file, std::uint64_t from,
+                             std::uint64_t to) noexcept {
+    auto error = calls.allocate(file, from, to);
+    for (int i = 1; error == EINTR && i != interruptions_max; ++i)
+        error = calls.allocate(file, from, to);
+    return {error, std::generic_category()};
+}
+
 /// Writes all of it. A short write goes on, and so does one that a signal interrupted; any other error is
 /// given back, and how much has been written is then not known.
 template <class Calls>
 std::error_code write_all(Calls& calls, int file, char const* from, std::size_t size,
                           std::uint64_t at) noexcept {
     while (size != 0) {
-        auto const wrote = calls.write_at(file, from, size, at);
-        if (wrote < 0 && errno == EINTR) continue;
+        auto const wrote = uninterrupted([&] { return calls.write_at(file, from, size, at); });
         if (wrote < 0) return last_error();
         if (wrote == 0) return std::make_error_code(std::errc::io_error);
         from += wrote;

@@ -215,9 +215,8 @@ class journal_engine {
         lock.unlock();
         auto log = std::string(synced_to, '\0');
         for (std::uint64_t at = 0; at < synced_to;) {
-            auto const got = ::pread(from->log_file(), log.data() + at, synced_to - at,
-                                     static_cast<::off_t>(at));
-            if (got < 0 && errno == EINTR) continue;
+            auto const got =
+                platform::read_at(from->log_file(), log.data() + at, synced_to - at, at);
             if (got <= 0) return system_failure("reading " + guard.path(), platform::last_error());
             at += static_cast<std::uint64_t>(got);
         }

@@ -166,12 +166,8 @@ class journal_pair {
         auto const step = std::clamp(room_, first_bytes, growth_bytes_max);
         auto const wanted = std::min(std::max(bytes, room_ + step), bytes_max_);
         for (auto const file : {live_file_.get(), log_.get()}) {
-            auto error = EINTR;
-            for (int i = 0; i != interruptions_max && error == EINTR; ++i)
-                error = calls_.allocate(file, room_, wanted);
-            if (error != 0)
-                return system_failure("making room in " + guard_.path(),
-                                      {error, std::generic_category()});
+            if (auto const error = platform::allocate_all(calls_, file, room_, wanted))
+                return system_failure("making room in " + guard_.path(), error);
         }
         room_ = wanted;
         return success();
@@ -196,7 +192,6 @@ class journal_pair {
     static constexpr std::uint64_t first_bytes = std::uint64_t{64} << 10U;
     static constexpr std::uint64_t growth_bytes_max = std::uint64_t{16} << 20U;
     static constexpr std::uint64_t sequence_gap = std::uint64_t{1} << 20U;
-    static constexpr int interruptions_max = 1000;
 
     static failure failed(std::string const& what, std::error_code error) {
         return system_failure(what, error);

@@ -64,10 +64,7 @@ class journal_slots {
         if (fresh) {
             calls.remove(guard.folder(), name);
             file = calls.create(guard.folder(), name, error);
-            auto room = error ? 0 : EINTR;
-            for (int i = 0; i != 1000 && room == EINTR; ++i)
-                room = calls.allocate(file.get(), 0, file_bytes);
-            if (room != 0) error = {room, std::generic_category()};
+            if (!error) error = platform::allocate_all(calls, file.get(), 0, file_bytes);
         } else {
             file = platform::open_file(guard.folder(), name, true, error);
             if (!error) error = platform::read_through(file.get(), file_bytes);

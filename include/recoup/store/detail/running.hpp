@@ -6,11 +6,13 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -44,7 +46,9 @@ struct running_operation {
 class running_registry {
   public:
     using key = std::tuple<void const*, std::string, std::string, std::string>;
-    using table = std::map<key, std::shared_ptr<running_operation>>;
+    /// The same, for looking up without an allocation.
+    using key_view = std::tuple<void const*, std::string_view, std::string_view, std::string_view>;
+    using table = std::map<key, std::shared_ptr<running_operation>, std::less<>>;
 
     static running_registry& instance() {
         static running_registry registry;
@@ -55,7 +59,7 @@ class running_registry {
     ///
     /// Returns: the entry, and whether it is new; if not, another call runs the operation.
     std::pair<std::shared_ptr<running_operation>, bool> enter(
-        key const& which, void const* runner = this_thread_mark()) {
+        key_view const& which, void const* runner = this_thread_mark()) {
         auto at = enter_at(which, runner);
         return {std::move(at.entry), at.fresh};
     }
@@ -66,14 +70,25 @@ class running_registry {
         bool fresh;
         table::iterator at;
     };
-    entered enter_at(key const& which, void const* runner = this_thread_mark()) {
+    entered enter_at(key_view const& which, void const* runner = this_thread_mark()) {
         std::lock_guard lock{mutex_};
         if (auto const found = running_.find(which); found != running_.end())
             return {found->second, false, found};
         auto made = std::make_shared<running_operation>();
         made->runner = runner;
-        auto const at = running_.emplace(which, made).first;
+        auto const& [store, space, name, id] = which;
+        auto const at =
+            running_
+                .emplace(key{store, std::string{space}, std::string{name}, std::string{id}}, made)
+                .first;
         return {std::move(made), true, at};
+    }
+
+    /// Returns: the entry of an operation, null where there is none. Needs no memory.
+    entered find(key_view const& which) noexcept {
+        std::lock_guard lock{mutex_};
+        auto const found = running_.find(which);
+        return {found != running_.end() ? found->second : nullptr, false, found};
     }
 
     void leave(key const& which) noexcept {
@@ -121,8 +136,7 @@ class running_claim {
 
     /// Returns: null when it is ours now, else the one who runs it.
     std::shared_ptr<running_operation> enter(void const* store, operation_ref id) {
-        auto found = running_registry::instance().enter_at(
-            {store, std::string{id.space}, std::string{id.name}, std::string{id.key}});
+        auto found = running_registry::instance().enter_at({store, id.space, id.name, id.key});
         if (!found.fresh) return std::move(found.entry);
         place_ = found.at;
         entry_ = std::move(found.entry);
@@ -132,11 +146,12 @@ class running_claim {
     /// Makes an operation ours that is: whoever waits for it has entered it in our name, or nobody has.
     /// What another one has begun meanwhile stays that one's, and who waits then waits for it.
     void adopt(void const* store, operation_ref id) {
-        auto found = running_registry::instance().enter_at(
-            {store, std::string{id.space}, std::string{id.name}, std::string{id.key}});
-        if (found.entry->runner != this_thread_mark()) return;
-        place_ = found.at;
-        entry_ = std::move(found.entry);
+        take(running_registry::instance().enter_at({store, id.space, id.name, id.key}));
+    }
+
+    /// The same, if somebody who waits has entered it in our name; else nothing. Needs no memory.
+    void adopt_entered(void const* store, operation_ref id) noexcept {
+        take(running_registry::instance().find({store, id.space, id.name, id.key}));
     }
 
     [[nodiscard]] bool held() const noexcept { return entry_ != nullptr; }
@@ -174,6 +189,12 @@ class running_claim {
     }
 
   private:
+    void take(running_registry::entered found) noexcept {
+        if (!found.entry || found.entry->runner != this_thread_mark()) return;
+        place_ = found.at;
+        entry_ = std::move(found.entry);
+    }
+
     // Where the entry is, so that leaving needs neither memory nor a look-up; and a claim that is never
     // used, which is most of them, costs two words.
     running_registry::table::iterator place_{};

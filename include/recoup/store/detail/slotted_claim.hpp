@@ -83,9 +83,7 @@ class slotted_claim {
             void const* runner = nullptr;
             if (table->ask_to_join(hash, runner))
                 return running_registry::instance()
-                    .enter(
-                        {store, std::string{id.space}, std::string{id.name}, std::string{id.key}},
-                        runner)
+                    .enter({store, id.space, id.name, id.key}, runner)
                     .first;
         }
     }
@@ -138,17 +136,17 @@ class slotted_claim {
         }
     };
 
-    /// Returns: whether somebody waits; then it is registered.
+    /// Returns: whether somebody waits; then what that one has entered is ours.
     bool leave_slot() noexcept {
         if (table_->end(std::exchange(slot_, -1)) == table_type::ending::free) [[likely]]
             return false;
-        register_for_waiting();
+        adopt_from_waiting();
         return true;
     }
-    [[gnu::noinline]] void register_for_waiting() noexcept {
+    [[gnu::noinline]] void adopt_from_waiting() noexcept {
         shares_ = true;
         std::lock_guard const lock{slot_waiting_mutex()};
-        registered_.adopt(store_, *id_);
+        registered_.adopt_entered(store_, *id_);
     }
 
     void unshare() noexcept {
