@@ -4,7 +4,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
+#include <type_traits>
 
 namespace recoup::inline v1::detail {
 
@@ -25,11 +27,11 @@ constexpr crc32c_tables make_crc32c_tables() noexcept {
 
 inline constexpr crc32c_tables crc32c_table = make_crc32c_tables();
 
-/// CRC-32C (Castagnoli) of `bytes`: finds every error of up to three bits in a record, and every burst
-/// of up to 32.
+/// Eight bytes a step.
 ///
-/// Source: RFC 3720 appendix B.4; eight bytes a step after Kounavis and Berry (2005).
-constexpr std::uint32_t crc32c(std::string_view bytes) noexcept {
+/// Source: Kounavis and Berry, "A Systematic Approach to Building High Performance, Software-based, CRC
+/// Generators", 2005.
+constexpr std::uint32_t crc32c_by_table(std::string_view bytes) noexcept {
     auto const& table = crc32c_table;
     auto const at = [&](std::size_t i) {
         return static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i]));
@@ -44,6 +46,39 @@ constexpr std::uint32_t crc32c(std::string_view bytes) noexcept {
     }
     for (; i != bytes.size(); ++i) crc = (crc >> 8U) ^ table[0][(crc ^ at(i)) & 0xFFU];
     return ~crc;
+}
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define RECOUP_HAS_CRC32C_INSTRUCTION 1
+
+/// The processor's own instruction. Pre: it has SSE 4.2.
+[[gnu::target("sse4.2")]] inline std::uint32_t crc32c_by_instruction(
+    std::string_view bytes) noexcept {
+    auto const* at = bytes.data();
+    auto left = bytes.size();
+    auto crc = std::uint64_t{~std::uint32_t{0}};
+    for (; left >= 8; left -= 8, at += 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, at, 8);
+        crc = __builtin_ia32_crc32di(crc, word);
+    }
+    auto rest = static_cast<std::uint32_t>(crc);
+    for (; left != 0; --left, ++at)
+        rest = __builtin_ia32_crc32qi(rest, static_cast<unsigned char>(*at));
+    return ~rest;
+}
+#endif
+
+/// CRC-32C (Castagnoli) of `bytes`: finds every error of up to three bits in a record, and every burst
+/// of up to 32.
+///
+/// Source: RFC 3720 appendix B.4.
+constexpr std::uint32_t crc32c(std::string_view bytes) noexcept {
+#if defined(RECOUP_HAS_CRC32C_INSTRUCTION)
+    if (!std::is_constant_evaluated() && __builtin_cpu_supports("sse4.2"))
+        return crc32c_by_instruction(bytes);
+#endif
+    return crc32c_by_table(bytes);
 }
 
 static_assert(crc32c("123456789") == 0xE3069283U);

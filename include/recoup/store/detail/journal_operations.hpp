@@ -39,8 +39,9 @@ class journal_operations {
             if (auto const found = entries_.find(number); found != entries_.end()) remove(found);
             return nullptr;
         }
-        auto& one = entries_[number];
-        unlist(number, one);
+        auto const before = entries_.size();
+        auto& one = entries_.try_emplace(entries_.end(), number)->second;  // numbers ascend
+        if (entries_.size() == before) unlist(number, one);
         char const* wrong = nullptr;
         if (frame.kind == frame_kind::started)
             wrong = replay_head(number, one, frame.payload, frame.offset + frame_head_bytes, side);
@@ -490,8 +491,9 @@ class journal_operations {
         if (one.status != operation_status::pending && one.status != operation_status::running)
             return;
         if (!is_free(one)) return;
-        by_due_.emplace(one.due, number);
-        by_begin_.emplace(sleep_began(one.due, one.delay), number);
+        // As a rule behind all others: so it was made, and so it is read again.
+        by_due_.emplace_hint(by_due_.end(), one.due, number);
+        by_begin_.emplace_hint(by_begin_.end(), sleep_began(one.due, one.delay), number);
     }
     void unlist(std::uint64_t number, standing const& one) noexcept {
         by_due_.erase({one.due, number});

@@ -70,9 +70,12 @@ class journal_scanner {
 
     /// How many bytes from the end on are not zero, but for those at the end of the file that are.
     [[nodiscard]] std::uint64_t written_behind(std::string_view bytes) const noexcept {
-        if (bytes.size() <= end_.end) return 0;
-        auto const last = bytes.substr(end_.end).find_last_not_of('\0');
-        return last == std::string_view::npos ? 0 : last + 1;
+        auto size = std::uint64_t{bytes.size()};
+        // Megabytes as a rule, and all of them zero.
+        while (size >= end_.end + 8 && number_at<std::uint64_t>(bytes.data() + size - 8) == 0)
+            size -= 8;
+        while (size > end_.end && bytes[size - 1] == '\0') --size;
+        return size > end_.end ? size - end_.end : 0;
     }
 
     /// Whether a frame is the one that follows, and no leftover of an earlier session.
@@ -119,7 +122,8 @@ class journal_scanner {
     [[nodiscard]] std::optional<journal_frame> look_behind(std::uint64_t from_here) const noexcept {
         std::optional<journal_frame> first;
         auto const longest = std::max(live_.size(), log_.size());
-        for (auto at = end_.end + from_here; at + frame_bytes_min <= longest;) {
+        auto const written = end_.end + std::max(written_behind(live_), written_behind(log_));
+        for (auto at = end_.end + from_here; at < written && at + frame_bytes_min <= longest;) {
             auto width = std::uint64_t{8};
             for (auto const in_live : {true, false}) {
                 auto const bytes = in_live ? live_ : log_;
