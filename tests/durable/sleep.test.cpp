@@ -27,6 +27,9 @@ TEST_CASE("A sleep waits once, and is not repeated") {
     recoup::operations ops{store, by_hand(), recoup::on(clock)};
     auto nap = ops.define("nap", [&](operation& op) -> recoup::result<int> {
         op.sleep_for(1h);
+        // Who takes it over from here on must not wait for a moment that has been.
+        CHECK(store.head("nap", "k").status == operation_status::running);
+        CHECK(store.head("nap", "k").due == recoup::system_time{});
         if (op.generation() == 1) return recoup::failure{recoup::category::permission, "again"};
         return 1;
     });
