@@ -117,7 +117,7 @@ class circuit_breaker {
     }
 
     template <clock Clock>
-    permit acquire_unless_closed(Clock& time) noexcept;
+    [[nodiscard]] bool rejects(Clock& time) const noexcept;
     permit acquire_probe(steady_time now) noexcept;
 
     template <clock Clock>
@@ -219,29 +219,28 @@ circuit_breaker::permit circuit_breaker::try_acquire(Clock& time) noexcept {
     auto const tag = detail::tag_of(word_.load(std::memory_order_acquire));
     if (detail::state_of(tag) == breaker_state::closed) [[likely]]
         return permit{*this, tag};
-    return acquire_unless_closed(time);
+    // Asked apart, for the answer comes in a register, and a permit in memory.
+    if (rejects(time)) [[likely]]
+        return {};
+    return acquire_probe(time.now());
 }
 
+/// Whether it rejects, as far as can be told without the lock.
 template <clock Clock>
-[[gnu::noinline]] circuit_breaker::permit circuit_breaker::acquire_unless_closed(
-    Clock& time) noexcept {
+[[gnu::noinline]] bool circuit_breaker::rejects(Clock& time) const noexcept {
     auto const word = word_.load(std::memory_order_acquire);
-    auto now = steady_time{};
     switch (detail::state_of(detail::tag_of(word))) {
-        case breaker_state::isolated: return {};
-        case breaker_state::half_open:
-            if (detail::probe_counts::of(word).used() >= half_open_permits_) return {};
-            break;
         case breaker_state::open: {
             auto const until = open_until();
-            if (saturating_between(time.coarse_now(), until) > coarse_lag_max) return {};
-            now = time.now();
-            if (now < until) return {};
-            break;
+            return saturating_between(time.coarse_now(), until) > coarse_lag_max ||
+                   time.now() < until;
         }
+        case breaker_state::half_open:
+            return detail::probe_counts::of(word).used() >= half_open_permits_;
+        case breaker_state::isolated: return true;
         case breaker_state::closed: break;
     }
-    return acquire_probe(now);
+    return false;
 }
 
 /// Asks again with the lock held, and takes a probe where it may.

@@ -180,7 +180,10 @@ class write_behind_queue {
             auto const item = queue_.front();
             auto const since = item.one != nullptr ? item.one->since : item.other->since;
             auto const due = saturating_add(since, options_.window);
-            if (ending_ || item.place <= hurried_to_ || clock_->now() >= due) {
+            auto const now = clock_->now();
+            // Those that are due soon come along: it wakes a few times a window, and not for each.
+            if (now >= due) along_ = saturating_add(now, options_.window / 4);
+            if (ending_ || item.place <= hurried_to_ || due <= along_) {
                 queue_.pop_front();
                 writing_ = true;
                 return item;
@@ -270,6 +273,7 @@ class write_behind_queue {
     std::vector<std::stop_source> waiters_;
     std::stop_source wake_;
     duration pause_ = options_.retry_wait;
+    steady_time along_ = steady_time::min();  ///< all that is due until then is handed over now
     std::size_t bytes_ = 0;
     std::uint64_t placed_ = 0;      ///< the last place in the queue that was given
     std::uint64_t finished_ = 0;    ///< all up to this one are with the store
