@@ -117,7 +117,7 @@ class circuit_breaker {
     }
 
     template <clock Clock>
-    [[nodiscard]] bool rejects(Clock& time) const noexcept;
+    permit acquire_unless_closed(Clock& time) noexcept;
     permit acquire_probe(steady_time now) noexcept;
 
     template <clock Clock>
@@ -219,28 +219,29 @@ circuit_breaker::permit circuit_breaker::try_acquire(Clock& time) noexcept {
     auto const tag = detail::tag_of(word_.load(std::memory_order_acquire));
     if (detail::state_of(tag) == breaker_state::closed) [[likely]]
         return permit{*this, tag};
-    // Asked apart, for the answer comes in a register, and a permit in memory.
-    if (rejects(time)) [[likely]]
-        return {};
-    return acquire_probe(time.now());
+    return acquire_unless_closed(time);
 }
 
-/// Whether it rejects, as far as can be told without the lock.
 template <clock Clock>
-[[gnu::noinline]] bool circuit_breaker::rejects(Clock& time) const noexcept {
+[[gnu::noinline]] circuit_breaker::permit circuit_breaker::acquire_unless_closed(
+    Clock& time) noexcept {
     auto const word = word_.load(std::memory_order_acquire);
+    auto now = steady_time{};
     switch (detail::state_of(detail::tag_of(word))) {
+        case breaker_state::isolated: return {};
+        case breaker_state::half_open:
+            if (detail::probe_counts::of(word).used() >= half_open_permits_) return {};
+            break;
         case breaker_state::open: {
             auto const until = open_until();
-            return saturating_between(time.coarse_now(), until) > coarse_lag_max ||
-                   time.now() < until;
+            if (saturating_between(time.coarse_now(), until) > coarse_lag_max) return {};
+            now = time.now();
+            if (now < until) return {};
+            break;
         }
-        case breaker_state::half_open:
-            return detail::probe_counts::of(word).used() >= half_open_permits_;
-        case breaker_state::isolated: return true;
         case breaker_state::closed: break;
     }
-    return false;
+    return acquire_probe(now);
 }
 
 /// Asks again with the lock held, and takes a probe where it may.
