@@ -49,10 +49,13 @@ enum class finding : std::uint8_t {
 };
 
 /// Judges a figure that should be at most `most` and that is worth no more than give or take `noise`.
-inline finding judged(double seen, double most, double noise = 0) {
+constexpr finding judged(double seen, double most, double noise) {
     if (seen <= most) return finding::met;
     return seen - noise > most ? finding::missed : finding::too_noisy;
 }
+static_assert(judged(4.9, 5, 9) == finding::met);
+static_assert(judged(10, 5, 1) == finding::missed);
+static_assert(judged(10, 5, 6) == finding::too_noisy);
 
 /// One line of the verdict table.
 struct verdict {

@@ -119,6 +119,28 @@ TEST_CASE("something waits for the window, and what was measured says so") {
     CHECK(seen.lost == 0);
 }
 
+TEST_CASE("the writer wakes once for all that is due within a quarter of the window") {
+    manual_clock clock{{.auto_advance = false}};
+    probe_store inner;
+    write_behind<probe_store, recoup::detail::no_log, manual_clock> behind{
+        inner, recoup::detail::no_log::instance(), clock, {.window = 40ms}};
+    clock.await_waiting(1);  // idle
+    REQUIRE(behind.save(some("first", 1)).has_value());
+    REQUIRE(eventually([&] { return clock.waits().size() >= 2; }));
+    clock.await_waiting(1);
+    clock.advance(10ms);
+    REQUIRE(behind.save(some("soon", 2)).has_value());
+    clock.advance(1ms);
+    REQUIRE(behind.save(some("later", 3)).has_value());
+    clock.advance(29ms);
+    inner.await_calls(2);
+    REQUIRE(eventually([&] { return clock.waits().size() >= 3; }));
+    clock.await_waiting(1);
+    CHECK(inner.calls() == 2);
+    CHECK(clock.waits().size() == 3);
+    CHECK(clock.waits().back() == 11ms);
+}
+
 TEST_CASE("saves of one record that wait are one, and one that is erased in time is none") {
     probe_store inner;
     write_behind<probe_store> behind{inner, slow()};

@@ -69,22 +69,12 @@ struct recoup_error_category final : std::error_category {
     }
 };
 
-/// Made before anything runs, so that nobody asks whether it is, and never destroyed: a code may outlive
-/// all else.
-union immortal_category {
-    recoup_error_category value;
-    constexpr immortal_category() noexcept : value{} {}
-    immortal_category(immortal_category const&) = delete;
-    immortal_category& operator=(immortal_category const&) = delete;
-    ~immortal_category() {}
-};
-inline constinit immortal_category const recoup_category_instance{};
-
 }  // namespace detail
 
 /// The category of `errc`; one instance across shared libraries.
 inline std::error_category const& recoup_category() noexcept {
-    return detail::recoup_category_instance.value;
+    static detail::recoup_error_category const instance;
+    return instance;
 }
 
 inline std::error_code make_error_code(errc code) noexcept {

@@ -21,7 +21,8 @@ struct write_loss {
 
 /// The limits of a `write_behind`.
 struct write_behind_options {
-    /// The window of loss: how long something waits before it is handed to the store.
+    /// The window of loss: how long something waits before it is handed to the store; a quarter less where it
+    /// can go with what has waited longer.
     duration window = std::chrono::milliseconds{50};
     std::size_t queue_max = 10'000;                  ///< records and operations that wait
     std::size_t bytes_max = std::size_t{64} << 20U;  ///< of what waits

@@ -80,6 +80,7 @@ constexpr std::uint32_t crc32c(std::string_view bytes) noexcept {
 #endif
     return crc32c_by_table(bytes);
 }
+#undef RECOUP_HAS_CRC32C_INSTRUCTION
 
 static_assert(crc32c("123456789") == 0xE3069283U);
 

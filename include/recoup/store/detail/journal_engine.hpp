@@ -4,6 +4,8 @@
 #include <recoup/core/random.hpp>
 #include <recoup/platform/time.hpp>
 #include <recoup/store/detail/file_guard.hpp>
+#include <recoup/store/detail/journal_check.hpp>
+#include <recoup/store/detail/journal_indices.hpp>
 #include <recoup/store/detail/journal_operations.hpp>
 #include <recoup/store/detail/journal_pair.hpp>
 #include <recoup/store/detail/journal_records.hpp>
@@ -220,23 +222,7 @@ class journal_engine {
             if (got <= 0) return system_failure("reading " + guard.path(), platform::last_error());
             at += static_cast<std::uint64_t>(got);
         }
-        checker found{seen, live.size() - synced_to};
-        auto const ended =
-            journal_scanner{live, log, from->header(), !options.read_only}.run(found);
-        seen.frames = ended.frames;
-        seen.repaired = found.unequal;
-        seen.torn_bytes = ended.torn_bytes;
-        for (std::uint64_t at = journal_begin; at < synced_to;) {
-            journal_frame frame;
-            if (read_frame(live, at, from->header().nonce, frame) != frame_state::whole) {
-                at += 8;
-                continue;
-            }
-            if (at + frame.size <= synced_to &&
-                live.substr(at, frame.size) != std::string_view{log}.substr(at, frame.size))
-                ++seen.repaired;
-            at += frame.size;
-        }
+        check_journal(seen, live, log, from->header(), !options.read_only);
         return seen;
     }
 
@@ -245,68 +231,9 @@ class journal_engine {
     static constexpr int looks_max = 20;
     static constexpr std::uint64_t copied_at_once = std::uint64_t{64} << 10U;
 
-    struct checker {
-        journal_verification& into;
-        std::uint64_t unsynced;
-        std::uint64_t unequal = 0;
-        void frame(journal_frame const&) const noexcept {}
-        void damaged(journal_frame const& what) const {
-            for (auto const& known : into.damaged)
-                if (known.sequence == what.sequence) return;
-            into.damaged.push_back({{}, 0, what.sequence, what.offset, "its checksum is wrong"});
-        }
-        void lost(std::uint64_t, std::uint64_t, std::uint64_t) const noexcept {
-            into.complete = false;
-        }
-    };
-
-    /// Puts what a scan finds into the indices.
-    struct reader {
-        journal_engine& to;
-        std::size_t side;
-        void frame(journal_frame const& what) {
-            switch (what.kind) {
-                case frame_kind::record:
-                case frame_kind::erased: to.records.replay(what, side); break;
-                case frame_kind::started:
-                case frame_kind::written:
-                case frame_kind::claimed:
-                case frame_kind::cancel:
-                case frame_kind::removed:
-                    if (auto const* wrong = to.operations.replay(what, side))
-                        to.operations.mark_damaged(what, wrong);
-                    break;
-                case frame_kind::accepted:
-                    to.records.accept_loss();
-                    to.operations.doubt_all(false);
-                    break;
-                case frame_kind::session:
-                case frame_kind::closed: break;
-            }
-        }
-        void damaged(journal_frame const& what) {
-            to.had_damage_ = true;
-            switch (what.kind) {
-                case frame_kind::record:
-                case frame_kind::erased:
-                    to.records.mark_damaged(what, "its checksum is wrong");
-                    break;
-                case frame_kind::started:
-                case frame_kind::written:
-                case frame_kind::claimed:
-                case frame_kind::cancel:
-                case frame_kind::removed:
-                    to.operations.mark_damaged(what, "its checksum is wrong");
-                    break;
-                default: break;
-            }
-        }
-        void lost(std::uint64_t, std::uint64_t next, std::uint64_t) {
-            to.had_damage_ = true;
-            to.records.doubt_all_before(next);
-            to.operations.doubt_all(true);
-        }
-    };
+    journal_reader reader_of(journal_header const& front) noexcept {
+        return {records, operations, static_cast<std::size_t>(front.generation % 2), had_damage_};
+    }
 
     static std::uint64_t fresh_nonce() noexcept {
         std::uint64_t nonce = 0;
@@ -364,9 +291,7 @@ class journal_engine {
         auto front = journal_header{};
         if (auto read = read_front_of(front); !read.has_value()) return read;
         pair_ = std::make_shared<pair>(calls_, guard);
-        auto const ended =
-            pair_->open(options.file_bytes_max, true, same_boot,
-                        reader{*this, static_cast<std::size_t>(front.generation % 2)});
+        auto const ended = pair_->open(options.file_bytes_max, true, same_boot, reader_of(front));
         if (!ended.has_value()) return ended.error();
         take_over(ended.value());
         if (auto begun = pair_->begin_session(ended.value().closed); !begun.has_value())
@@ -433,9 +358,7 @@ class journal_engine {
                 platform::pause(duration{1'000'000});
                 continue;
             }
-            auto const ended =
-                pair_->open(options.file_bytes_max, false, false,
-                            reader{*this, static_cast<std::size_t>(front.generation % 2)});
+            auto const ended = pair_->open(options.file_bytes_max, false, false, reader_of(front));
             if (!ended.has_value()) return ended.error();
             take_over(ended.value());
             break;
@@ -532,8 +455,10 @@ class journal_engine {
         auto header = journal_header{};
         header.generation = pair_->header().generation + 1;
         header.nonce = fresh_nonce();
-        auto const session = pair_->session();
-        auto const snapshot = pair_->end();
+        auto const from = pair_;
+        auto const session = from->session();
+        auto const snapshot = from->end();
+        auto const from_side = side();
         lock.unlock();
 
         calls_.remove(guard.folder(), next_name());
@@ -541,18 +466,18 @@ class journal_engine {
         auto done = to->make(next_name(), header, options.file_bytes_max);
         to->continue_session(session);
         if (done.has_value()) done = to->begin_session_at(header.first);
-        auto at = std::uint64_t{journal_begin};
+        auto copier = journal_copier<pair>{*from, *to, snapshot, from_side, had_damage_};
         while (done.has_value()) {
             lock.lock();
-            auto const rest = pair_->end() - at;
+            auto const rest = from->end() - copier.at;
             if (rest <= copied_at_once) {
                 lock.unlock();
                 break;
             }
-            done = copy(*to, at, at + copied_at_once, snapshot);
+            done = copier.copy(copier.at + copied_at_once, records, operations);
             lock.unlock();
         }
-        if (done.has_value()) done = change_over(to, at, snapshot);
+        if (done.has_value()) done = change_over(to, copier);
         if (!done.has_value() && !stopped()) {
             calls_.remove(guard.folder(), next_name());
             calls_.remove(guard.folder(), pair::live_name(guard, header.generation));
@@ -560,15 +485,15 @@ class journal_engine {
         return done;
     }
 
-    result<void> change_over(std::shared_ptr<pair> const& to, std::uint64_t& at,
-                             std::uint64_t snapshot) {
+    result<void> change_over(std::shared_ptr<pair> const& to, journal_copier<pair>& copier) {
         // What was copied until now is brought to the disk first, while writers go on.
         if (auto const error = to->drain(to->end()))
             return system_failure("writing " + guard.path_of(next_name()), error);
         sync_turn const turn{*this};
         if (stopped()) return stopped_failure();
         std::lock_guard const lock{mutex};
-        if (auto rest = copy(*to, at, pair_->end(), snapshot); !rest.has_value()) return rest;
+        if (auto rest = copier.copy(pair_->end(), records, operations); !rest.has_value())
+            return rest;
         if (auto begun = to->begin_session_at(pair_->next()); !begun.has_value()) return begun;
         if (calls_.rename(guard.folder(), next_name(), guard.name()) != 0)
             return system_failure("renaming " + guard.path_of(next_name()), platform::last_error());
@@ -581,43 +506,6 @@ class journal_engine {
         }
         synced_.store(pair_->next() - 1, std::memory_order_release);
         calls_.remove(guard.folder(), pair::live_name(guard, old->header().generation));
-        return success();
-    }
-
-    /// Copies the frames from `at` to `until` that count. Pre: `mutex` is held.
-    result<void> copy(pair& to, std::uint64_t& at, std::uint64_t until, std::uint64_t snapshot) {
-        auto const from_side = side();
-        while (at < until && at < pair_->end()) {
-            journal_frame frame;
-            if (read_frame(pair_->bytes(), at, pair_->header().nonce, frame) !=
-                frame_state::whole) {
-                if (!had_damage_)
-                    return store_failure(store_errc::corrupt, "the frame at " + std::to_string(at) +
-                                                                  " of " + guard.path() +
-                                                                  " is damaged");
-                at += 8;  // what was discarded, or its loss accepted
-                continue;
-            }
-            at += frame.size;
-            auto const to_at = to.end() + frame_head_bytes;
-            auto wanted = false;
-            switch (frame.kind) {
-                case frame_kind::record: wanted = records.keep(frame, from_side, to_at); break;
-                case frame_kind::started:
-                case frame_kind::written:
-                case frame_kind::claimed:
-                case frame_kind::cancel: wanted = operations.keep(frame, from_side, to_at); break;
-                // What they took out may have been copied before it was.
-                case frame_kind::erased:
-                case frame_kind::removed: wanted = frame.offset >= snapshot; break;
-                case frame_kind::accepted:
-                case frame_kind::session:
-                case frame_kind::closed: break;
-            }
-            if (!wanted) continue;
-            auto put = to.append(frame.kind, frame.subject, frame.payload);
-            if (!put.has_value()) return put.error();
-        }
         return success();
     }
 

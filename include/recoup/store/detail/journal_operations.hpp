@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/store/detail/due_index.hpp>
 #include <recoup/store/detail/identity_order.hpp>
+#include <recoup/store/detail/journal_operation.hpp>
 #include <recoup/store/detail/journal_records.hpp>
 #include <recoup/store/detail/memory_operations.hpp>
 #include <recoup/store/detail/operation_codec.hpp>
@@ -130,7 +132,7 @@ class journal_operations {
         record.owner = owner;
         auto const payload = encode_operation(record);
         auto const named = numbers_.emplace(head.id, number).first;
-        auto const placed = entries_.emplace(number, entry{}).first;
+        auto const placed = entries_.emplace(number, journal_operation{}).first;
         auto& one = placed->second;
         auto undo = [&] {
             unlist(number, one);
@@ -161,33 +163,22 @@ class journal_operations {
     template <class Log>
     result<std::vector<operation_record>> claim(Log& log, claim_request const& request) {
         std::vector<std::uint64_t> found;
-        auto const look = [&](std::uint64_t number, system_time due) {
+        auto const take = [&](std::uint64_t number, system_time due) {
             auto const at = entries_.find(number);
-            if (at == entries_.end() || at->second.due != due || !claimable(at->second)) return;
+            if (at == entries_.end() || at->second.due != due || !claimable(at->second))
+                return true;
             auto const& one = at->second;
             if (one.id.space == request.space && due_now(one, request.now) &&
                 std::find(request.names.begin(), request.names.end(), one.id.name) !=
                     request.names.end())
                 found.push_back(number);
+            return found.size() < request.limit;
         };
-        auto at = by_due_.begin();
-        for (; at != by_due_.end() && at->first <= request.now && found.size() < request.limit;
-             ++at)
-            look(at->second, at->first);
-        // Those that seem to have been put to sleep in the future: the clock was set back since.
-        if (found.size() < request.limit) {
-            auto late = std::vector<std::pair<system_time, std::uint64_t>>{};
-            for (auto begun = by_begin_.rbegin();
-                 begun != by_begin_.rend() && begun->first > request.now; ++begun) {
-                auto const one = entries_.find(begun->second);
-                if (one != entries_.end() && one->second.due > request.now &&
-                    sleep_began(one->second.due, one->second.delay) == begun->first)
-                    late.emplace_back(one->second.due, begun->second);
-            }
-            std::sort(late.begin(), late.end());
-            for (auto const& [due, number] : late)
-                if (found.size() < request.limit) look(number, due);
-        }
+        auto const slept = [&](std::uint64_t number) {
+            auto const at = entries_.find(number);
+            return at == entries_.end() ? nullptr : &at->second;
+        };
+        if (request.limit != 0) due_.each_due(request.now, take, slept);
         std::vector<operation_record> claimed;
         claimed.reserve(found.size());
         for (auto const number : found) {
@@ -249,7 +240,7 @@ class journal_operations {
             return too_large(head.id, payload.size(), record_bytes_limit);
 
         // What may throw comes first: a write is whole or has not been.
-        auto next = standing{one};
+        auto next = journal_standing{one};
         auto const met = write_receipt{one.cancel};
         if (what.head != nullptr) next.take(head);
         if (what.release) next.owner = 0;
@@ -273,7 +264,7 @@ class journal_operations {
                     return std::none_of(what.steps.begin(), what.steps.end(),
                                         [&](auto const& kept) { return kept.index == step.first; });
                 });
-            place_parts(one, payload, put.assume_value().payload_at, log.side());
+            one.place_parts(payload, put.assume_value().payload_at, log.side());
             count(one, put.assume_value());
             sequence = put.assume_value().sequence;
         } catch (...) {
@@ -282,7 +273,7 @@ class journal_operations {
         }
         if (next.due != one.due || next.delay != one.delay || !claimable(next))
             unlist(what.number, one);
-        static_cast<standing&>(one) = next;
+        static_cast<journal_standing&>(one) = next;
         if (!one.cancel) cancelled_.erase(what.number);
         if (what.head != nullptr) latest_ = std::max(latest_, head.updated);
         return met;
@@ -394,33 +385,7 @@ class journal_operations {
     bool keep(journal_frame const& frame, std::size_t from, std::uint64_t to_at) {
         auto const found = entries_.find(frame.subject);
         if (found == entries_.end()) return false;
-        auto& one = found->second;
-        auto const shift = to_at - (frame.offset + frame_head_bytes);
-        auto needed = false;
-        auto const move = [&](journal_place& place) {
-            auto const inside = place.at[from] - (frame.offset + frame_head_bytes);
-            if (inside >= frame.payload.size()) return;
-            place.at[1 - from] = place.at[from] + shift;
-            needed = true;
-        };
-        switch (frame.kind) {
-            case frame_kind::claimed: {
-                byte_reader read{frame.payload};
-                static_cast<void>(read.number<std::uint64_t>());
-                return read.number<std::uint64_t>() == one.epoch;
-            }
-            case frame_kind::cancel: return one.cancel;
-            case frame_kind::written: {
-                byte_reader read{frame.payload.substr(16)};
-                // To drop steps or an owner again, in order, does no harm; not to do so would.
-                needed = (read.number<std::uint32_t>() & 6U) != 0;
-                break;
-            }
-            default: break;
-        }
-        move(one.head);
-        for (auto& [index, place] : one.steps) move(place);
-        return needed;
+        return found->second.keep(frame, from, to_at);
     }
 
     [[nodiscard]] std::uint64_t live_bytes() const noexcept { return live_bytes_; }
@@ -433,41 +398,7 @@ class journal_operations {
     }
 
   private:
-    struct standing {
-        std::uint64_t epoch = 0;
-        std::uint64_t owner = 0;
-        std::uint64_t parent = 0;
-        operation_status status = operation_status::pending;
-        bool cancel = false;
-        bool damaged = false;
-        duration delay{};
-        system_time due{};
-        system_time expires{};
-
-        void take(operation_record const& from) noexcept {
-            epoch = from.epoch;
-            owner = from.owner;
-            parent = from.parent;
-            status = from.status;
-            cancel = from.cancel_requested;
-            delay = from.delay;
-            due = from.due;
-            expires = from.expires;
-        }
-    };
-    struct entry : standing {
-        operation_id id{};
-        journal_place head{};
-        std::uint64_t bytes = 0;
-        std::map<std::uint32_t, journal_place> steps{};
-
-        void set_head(std::uint64_t at, std::size_t size, std::size_t side) noexcept {
-            head = {};
-            head.at[side] = at;
-            head.size = static_cast<std::uint32_t>(size);
-        }
-    };
-    using table = std::map<std::uint64_t, entry>;
+    using table = std::map<std::uint64_t, journal_operation>;
 
     static failure corrupt(operation_id const& id, std::uint64_t number) {
         return store_failure(store_errc::corrupt,
@@ -475,29 +406,26 @@ class journal_operations {
                                  ") is damaged, or may be one that is: see damaged()");
     }
 
-    [[nodiscard]] bool is_free(standing const& one) const noexcept {
+    [[nodiscard]] bool is_free(journal_standing const& one) const noexcept {
         return one.owner == 0 || !owners_.contains(one.owner);
     }
-    [[nodiscard]] bool claimable(standing const& one) const noexcept {
+    [[nodiscard]] bool claimable(journal_standing const& one) const noexcept {
         return (one.status == operation_status::pending ||
                 one.status == operation_status::running) &&
                !one.damaged && !doubt_ && is_free(one);
     }
-    static bool due_now(standing const& one, system_time now) noexcept {
+    static bool due_now(journal_standing const& one, system_time now) noexcept {
         return one.due <= now || sleep_began(one.due, one.delay) > now;
     }
 
-    void list(std::uint64_t number, standing const& one) {
+    void list(std::uint64_t number, journal_standing const& one) {
         if (one.status != operation_status::pending && one.status != operation_status::running)
             return;
         if (!is_free(one)) return;
-        // As a rule behind all others: so it was made, and so it is read again.
-        by_due_.emplace_hint(by_due_.end(), one.due, number);
-        by_begin_.emplace_hint(by_begin_.end(), sleep_began(one.due, one.delay), number);
+        due_.add(number, one.due, one.delay);
     }
-    void unlist(std::uint64_t number, standing const& one) noexcept {
-        by_due_.erase({one.due, number});
-        by_begin_.erase({sleep_began(one.due, one.delay), number});
+    void unlist(std::uint64_t number, journal_standing const& one) noexcept {
+        due_.remove(number, one.due, one.delay);
     }
 
     template <class Log>
@@ -566,12 +494,12 @@ class journal_operations {
         entries_.erase(which);
     }
 
-    void count(entry& one, appended_frame const& put) noexcept {
+    void count(journal_operation& one, appended_frame const& put) noexcept {
         one.bytes += put.bytes;
         live_bytes_ += put.bytes;
     }
 
-    char const* replay_head(std::uint64_t number, entry& one, std::string_view bytes,
+    char const* replay_head(std::uint64_t number, journal_operation& one, std::string_view bytes,
                             std::uint64_t at, std::size_t side) {
         auto head = decode_operation(bytes);
         if (head.wrong != nullptr) return head.wrong;
@@ -590,8 +518,8 @@ class journal_operations {
         return nullptr;
     }
 
-    char const* replay_write(std::uint64_t number, entry& one, journal_frame const& frame,
-                             std::size_t side) {
+    char const* replay_write(std::uint64_t number, journal_operation& one,
+                             journal_frame const& frame, std::size_t side) {
         byte_reader from{frame.payload};
         static_cast<void>(from.number<std::uint64_t>());
         static_cast<void>(from.number<std::uint64_t>());
@@ -606,43 +534,14 @@ class journal_operations {
         }
         if ((flags & 2U) != 0) one.steps.clear();
         if ((flags & 4U) != 0) one.owner = 0;
-        return place_parts(one, frame.payload, frame.offset + frame_head_bytes, side);
-    }
-
-    /// Notes where the head and the steps of a written payload are. The steps' places may have been made
-    /// before: then it does not throw.
-    static char const* place_parts(entry& one, std::string_view payload, std::uint64_t payload_at,
-                                   std::size_t side) {
-        if (payload.size() < 24) return "it is too short";
-        auto const flags = number_at<std::uint32_t>(payload.data() + 16);
-        auto const steps = number_at<std::uint32_t>(payload.data() + 20);
-        auto at = std::size_t{24};
-        for (std::uint64_t i = 0, parts = std::uint64_t{steps} + (flags & 1U); i != parts; ++i) {
-            if (payload.size() - at < 4) return "it is cut";
-            auto const size = number_at<std::uint32_t>(payload.data() + at);
-            at += 4;
-            if (size > payload.size() - at) return "it is cut";
-            if (i == 0 && (flags & 1U) != 0) {
-                one.set_head(payload_at + at, size, side);
-            } else {
-                if (size < step_head_bytes) return "a step is cut";
-                auto& place = one.steps[number_at<std::uint32_t>(payload.data() + at + 24)];
-                place = {};
-                place.at[side] = payload_at + at;
-                place.size = size;
-            }
-            at += size;
-        }
-        return at == payload.size() ? nullptr : "it goes on after its end";
+        return one.place_parts(frame.payload, frame.offset + frame_head_bytes, side);
     }
 
     std::size_t operations_max_;
     std::size_t bytes_max_;
     table entries_;
     std::map<operation_id, std::uint64_t, identity_order> numbers_;
-    // What may be claimed, by when it is due and by when it was put to sleep. Some more may be in there.
-    std::set<std::pair<system_time, std::uint64_t>> by_due_;
-    std::set<std::pair<system_time, std::uint64_t>> by_begin_;
+    due_index due_;
     std::set<std::uint64_t> owners_;
     std::set<std::uint64_t> cancelled_;
     std::vector<journal_damage> damages_;

@@ -178,6 +178,7 @@ class journal_pair {
     }
 
     [[nodiscard]] char const* data() const noexcept { return live_.data(); }
+    [[nodiscard]] decltype(auto) path() const { return guard_.path(); }
     [[nodiscard]] std::string_view bytes() const noexcept { return {live_.data(), end_}; }
     [[nodiscard]] std::uint64_t end() const noexcept { return end_; }
     [[nodiscard]] std::uint64_t synced_bytes() const noexcept { return synced_; }

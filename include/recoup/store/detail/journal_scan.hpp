@@ -36,7 +36,11 @@ class journal_scanner {
   public:
     journal_scanner(std::string_view live, std::string_view log, journal_header const& header,
                     bool live_is_whole) noexcept
-        : live_{live}, log_{log}, nonce_{header.nonce}, live_is_whole_{live_is_whole} {
+        : live_{live},
+          log_{log},
+          written_{std::max(without_zeros(live), without_zeros(log))},
+          nonce_{header.nonce},
+          live_is_whole_{live_is_whole} {
         end_.last = header.first - 1;
     }
 
@@ -57,7 +61,7 @@ class journal_scanner {
             ++end_.frames;
             sink.frame(found->frame);
         }
-        end_.torn_bytes = std::max(written_behind(live_), written_behind(log_));
+        end_.torn_bytes = written_ > end_.end ? written_ - end_.end : 0;
         return end_;
     }
 
@@ -68,14 +72,12 @@ class journal_scanner {
         bool lost_before = false;
     };
 
-    /// How many bytes from the end on are not zero, but for those at the end of the file that are.
-    [[nodiscard]] std::uint64_t written_behind(std::string_view bytes) const noexcept {
-        auto size = std::uint64_t{bytes.size()};
-        // Megabytes as a rule, and all of them zero.
-        while (size >= end_.end + 8 && number_at<std::uint64_t>(bytes.data() + size - 8) == 0)
-            size -= 8;
-        while (size > end_.end && bytes[size - 1] == '\0') --size;
-        return size > end_.end ? size - end_.end : 0;
+    /// How many bytes there are, but for those at the end that are zero: megabytes as a rule.
+    static std::uint64_t without_zeros(std::string_view bytes) noexcept {
+        auto size = bytes.size();
+        while (size >= 8 && number_at<std::uint64_t>(bytes.data() + size - 8) == 0) size -= 8;
+        while (size != 0 && bytes[size - 1] == '\0') --size;
+        return size;
     }
 
     /// Whether a frame is the one that follows, and no leftover of an earlier session.
@@ -122,8 +124,7 @@ class journal_scanner {
     [[nodiscard]] std::optional<journal_frame> look_behind(std::uint64_t from_here) const noexcept {
         std::optional<journal_frame> first;
         auto const longest = std::max(live_.size(), log_.size());
-        auto const written = end_.end + std::max(written_behind(live_), written_behind(log_));
-        for (auto at = end_.end + from_here; at < written && at + frame_bytes_min <= longest;) {
+        for (auto at = end_.end + from_here; at < written_ && at + frame_bytes_min <= longest;) {
             auto width = std::uint64_t{8};
             for (auto const in_live : {true, false}) {
                 auto const bytes = in_live ? live_ : log_;
@@ -150,6 +151,7 @@ class journal_scanner {
 
     std::string_view live_;
     std::string_view log_;
+    std::uint64_t written_;  ///< behind it both are zero
     std::uint64_t nonce_;
     bool live_is_whole_;
     bool behind_damage_ = false;
