@@ -3,6 +3,7 @@
 
 #include <recoup/store/detail/identity_order.hpp>
 #include <recoup/store/detail/journal_pair.hpp>
+#include <recoup/store/detail/journal_place.hpp>
 #include <recoup/store/detail/membership.hpp>
 #include <recoup/store/detail/record_codec.hpp>
 #include <recoup/store/detail/store_failure.hpp>
