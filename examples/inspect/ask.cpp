@@ -20,7 +20,7 @@ namespace {
 
 using recoup::operation_status;
 using outcome = answer::outcome;
-using kind = recoup::operation_request::kind;
+using request_kind = recoup::operation_request::kind;
 
 std::string named(recoup::operation_id const& id) {
     return printable(id.name) + " " + printable(id.key);
@@ -41,10 +41,11 @@ recoup::operation_record find(store& in, recoup::operation_id const& id) {
 /// Refuses at once what an owner would refuse.
 void check_state(question const& what, recoup::operation_record const& seen) {
     auto const ended = has_ended(seen.status);
-    auto const fits = what.what == kind::cancel   ? !ended
-                      : what.what == kind::accept ? seen.status == operation_status::blocked
-                                                  : seen.status != operation_status::running &&
-                                                        seen.status != operation_status::succeeded;
+    auto const fits = what.what == request_kind::cancel ? !ended
+                      : what.what == request_kind::accept
+                          ? seen.status == operation_status::blocked
+                          : seen.status != operation_status::running &&
+                                seen.status != operation_status::succeeded;
     if (!fits)
         throw problem(exit_code::refused, "operation " + named(seen.id) + " is " +
                                               std::string{to_string(seen.status)} + ": " +

@@ -81,7 +81,7 @@ category classify(classifier const& rules, failure const& what) {
 }
 
 template <class E>
-failure thrown(E const& exception) {
+failure as_failure(E const& exception) {
     return failure{std::make_exception_ptr(exception)};
 }
 
@@ -130,7 +130,7 @@ failure nested_in_runtime_error(Inner const& inner) {
 TEST_CASE("Without rules of its own a classifier says what the default one does") {
     CHECK(classify(default_rules(), std::errc::timed_out) == category::network_timeout);
     CHECK(classify(classifier{}, http_error(404)) == category::not_found);
-    CHECK(classify(classifier{}, thrown(std::bad_alloc{})) == category::out_of_memory);
+    CHECK(classify(classifier{}, as_failure(std::bad_alloc{})) == category::out_of_memory);
     CHECK(classify(classifier{}, my_errc::quota) == category::unknown);
 }
 
@@ -140,7 +140,7 @@ TEST_CASE("The example of the design does what it says") {
                                  .on_exception<bad_manifest>(category::invalid_input);
     CHECK(classify(rules, my_errc::quota) == category::rate_limited);
     CHECK(classify(rules, my_errc::other) == category::unknown);
-    CHECK(classify(rules, thrown(bad_manifest{1})) == category::invalid_input);
+    CHECK(classify(rules, as_failure(bad_manifest{1})) == category::invalid_input);
     CHECK(classify(rules, std::errc::timed_out) == category::network_timeout);
 }
 
@@ -214,11 +214,11 @@ TEST_CASE("Rules are asked in the order in which they were written") {
     CHECK(classify(default_rules()
                        .on_exception<worse_manifest>(category::corruption)
                        .on_exception<bad_manifest>(category::invalid_format),
-                   thrown(worse_manifest{1})) == category::corruption);
+                   as_failure(worse_manifest{1})) == category::corruption);
     CHECK(classify(default_rules()
                        .on_exception<bad_manifest>(category::invalid_format)
                        .on_exception<worse_manifest>(category::corruption),
-                   thrown(worse_manifest{1})) == category::invalid_format);
+                   as_failure(worse_manifest{1})) == category::invalid_format);
 }
 
 TEST_CASE("A second rule for the same code, condition or type takes the place of the first") {
@@ -236,7 +236,7 @@ TEST_CASE("A second rule for the same code, condition or type takes the place of
     CHECK(classify(rules, my_errc::quota) == category::quota_exceeded);
     CHECK(classify(rules, std::errc::timed_out) == category::network_dns);
     CHECK(classify(rules, http_error(502)) == category::network_tls);
-    CHECK(classify(rules, thrown(bad_manifest{1})) == category::invalid_schema);
+    CHECK(classify(rules, as_failure(bad_manifest{1})) == category::invalid_schema);
     CHECK(classify(rules, failure{}) == category::cancelled);
 }
 
@@ -264,19 +264,19 @@ TEST_CASE("An exception rule is for what a handler of its type would catch") {
                 return caught.line == 0 ? std::optional<category>{} : category::invalid_schema;
             })
             .on_exception<std::runtime_error>(category::service_unavailable);
-    CHECK(classify(rules, thrown(tagged{})) == category::maintenance);
-    CHECK(classify(rules, thrown(polymorphic{})) == category::maintenance);
-    CHECK(classify(rules, thrown(plain_tag{})) == category::network_tls);
-    CHECK(classify(rules, thrown(plainly_tagged{})) == category::network_tls);
-    CHECK(classify(rules, thrown(7)) == category::out_of_memory);
-    CHECK(classify(rules, thrown("text")) == category::invalid_format);
-    CHECK(classify(rules, thrown(std::bad_array_new_length{})) == category::quota_exceeded);
-    CHECK(classify(rules, thrown(bad_manifest{3})) == category::invalid_schema);
-    CHECK(classify(rules, thrown(bad_manifest{0})) == category::service_unavailable);
+    CHECK(classify(rules, as_failure(tagged{})) == category::maintenance);
+    CHECK(classify(rules, as_failure(polymorphic{})) == category::maintenance);
+    CHECK(classify(rules, as_failure(plain_tag{})) == category::network_tls);
+    CHECK(classify(rules, as_failure(plainly_tagged{})) == category::network_tls);
+    CHECK(classify(rules, as_failure(7)) == category::out_of_memory);
+    CHECK(classify(rules, as_failure("text")) == category::invalid_format);
+    CHECK(classify(rules, as_failure(std::bad_array_new_length{})) == category::quota_exceeded);
+    CHECK(classify(rules, as_failure(bad_manifest{3})) == category::invalid_schema);
+    CHECK(classify(rules, as_failure(bad_manifest{0})) == category::service_unavailable);
     // With two std::exceptions in it no handler for one of them catches it, but one for `left` does.
-    CHECK(classify(rules, thrown(ambiguous{})) == category::disk_full);
-    CHECK(classify(rules, thrown(std::logic_error{""})) == category::defect);
-    CHECK(classify(rules, thrown(4.0)) == category::unknown);
+    CHECK(classify(rules, as_failure(ambiguous{})) == category::disk_full);
+    CHECK(classify(rules, as_failure(std::logic_error{""})) == category::defect);
+    CHECK(classify(rules, as_failure(4.0)) == category::unknown);
     CHECK(classify(rules, std::errc::timed_out) == category::network_timeout);
 }
 
@@ -305,7 +305,7 @@ TEST_CASE("A rule that throws says nothing, and the next one is asked") {
             .when([](failure const&) -> bool { throw 1; }, category::cancelled)
             .on_exception<bad_manifest>([](bad_manifest const&) -> category { throw 1; })
             .on_exception<std::runtime_error>(category::invalid_input);
-    CHECK(classify(rules, thrown(bad_manifest{1})) == category::invalid_input);
+    CHECK(classify(rules, as_failure(bad_manifest{1})) == category::invalid_input);
     CHECK(classify(rules, std::errc::timed_out) == category::network_timeout);
 }
 
@@ -333,18 +333,18 @@ TEST_CASE("A rule for a message is the last resort") {
                            .on_message("Connection REFUSED", category::network_connection)
                            .on_message("timed out", category::cancelled);
     CHECK(classify(rules, my_errc::quota) == category::disk_full);
-    CHECK(classify(rules, thrown(std::runtime_error{"peer: connection refused (x)"})) ==
+    CHECK(classify(rules, as_failure(std::runtime_error{"peer: connection refused (x)"})) ==
           category::network_connection);
     CHECK(classify(rules, failure{category::unknown, "request timed out"}) == category::cancelled);
     // What anything else recognised, it does not touch.
     CHECK(classify(rules, std::make_error_code(std::errc::timed_out)) == category::network_timeout);
-    CHECK(classify(rules, thrown(std::logic_error{"timed out"})) == category::defect);
+    CHECK(classify(rules, as_failure(std::logic_error{"timed out"})) == category::defect);
     CHECK(classify(rules, failure{category::defect, "timed out"}) == category::defect);
     CHECK(classify(rules.on(my_errc::quota, category::rate_limited), my_errc::quota) ==
           category::rate_limited);
     CHECK(classify(rules.on(category::unknown, category::maintenance), my_errc::quota) ==
           category::disk_full);
-    CHECK(classify(rules, thrown(std::runtime_error{"what?"})) == category::unknown);
+    CHECK(classify(rules, as_failure(std::runtime_error{"what?"})) == category::unknown);
 }
 
 TEST_CASE("What nothing recognises is not retried where the user says so") {
@@ -352,7 +352,7 @@ TEST_CASE("What nothing recognises is not retried where the user says so") {
     CHECK(rules.classify(failure{}).category == category::unknown);
     CHECK(rules.classify(failure{}).recoverability == recoverability::permanent);
     CHECK(rules.classify(failure{category::unknown}).recoverability == recoverability::permanent);
-    CHECK(rules.classify(thrown(1)).recoverability == recoverability::permanent);
+    CHECK(rules.classify(as_failure(1)).recoverability == recoverability::permanent);
     CHECK(rules.classify(std::errc::timed_out).recoverability == recoverability::unknown);
     CHECK(default_rules().classify(failure{}).recoverability == recoverability::unknown);
 }

@@ -24,7 +24,7 @@ std::atomic<bool> disk::never_waits{false};
 
 namespace {
 
-constexpr std::size_t sector = 512;
+constexpr std::size_t disk_sector = 512;
 
 [[noreturn]] void die() {
     ::kill(::getpid(), SIGKILL);
@@ -172,8 +172,8 @@ void disk::capture(mapping& one) {
     auto const there = sizes_[one.file];
     auto const end = std::min(one.size, there - std::min(there, one.offset));
     if (one.seen.size() < end) one.seen.resize(end);
-    for (std::size_t at = 0; at < end; at += sector) {
-        auto const size = std::min(sector, end - at);
+    for (std::size_t at = 0; at < end; at += disk_sector) {
+        auto const size = std::min(disk_sector, end - at);
         if (std::memcmp(one.address + at, one.seen.data() + at, size) == 0) continue;
         std::memcpy(one.seen.data() + at, one.address + at, size);
         note({.what = disk_event::kind::write,

@@ -27,7 +27,7 @@ using recoup::store_errc;
 
 constexpr auto space = "crash";
 std::vector<std::string> const names{"op"};
-auto const now = recoup::system_time{24h};
+auto const at_start = recoup::system_time{24h};
 // How long anything here may take that waits for another process.
 constexpr auto patience = 30s;
 
@@ -35,7 +35,7 @@ operation_record some_head(std::string key) {
     operation_record head;
     head.id = {space, "op", std::move(key)};
     head.status = operation_status::running;
-    head.created = head.updated = now;
+    head.created = head.updated = at_start;
     head.input = "input of " + head.id.key;
     return head;
 }
@@ -45,7 +45,7 @@ step_record some_step(std::uint32_t index, std::string value) {
     step.index = index;
     step.name = "step";
     step.count = index;
-    step.updated = now;
+    step.updated = at_start;
     step.value = std::move(value);
     return step;
 }
@@ -129,7 +129,7 @@ void second_owner(store_kind const& kind, std::string const& folder, frozen_stor
     auto const owner = store.enter("the second", 30s).value();
     std::vector<operation_record> claimed;
     static_cast<void>(wait_for([&] {
-        auto got = store.claim({.owner = owner, .space = space, .names = names, .now = now});
+        auto got = store.claim({.owner = owner, .space = space, .names = names, .now = at_start});
         if (got.has_value()) claimed = std::move(got.value());
         return !claimed.empty();
     }));
@@ -312,8 +312,11 @@ int claim_and_finish(store_kind const& kind, std::string const& folder, board& a
             head.status = operation_status::pending;
             if (store.start(head, 0).has_value()) ++all.made;
         }
-        auto const claimed = store.claim(
-            {.owner = entered.value(), .space = space, .names = names, .now = now, .limit = 3});
+        auto const claimed = store.claim({.owner = entered.value(),
+                                          .space = space,
+                                          .names = names,
+                                          .now = at_start,
+                                          .limit = 3});
         if (!claimed.has_value()) {
             complain(all, claimed.error().describe());
             continue;
@@ -378,7 +381,7 @@ TEST_CASE("eight processes that claim at once, some of them killed, never have t
         auto store = kind.open(folder.path()).value();
         auto const owner = store->enter("the last", 30s).value();
         auto const rest = store->claim(
-            {.owner = owner, .space = space, .names = names, .now = now, .limit = 1'000'000});
+            {.owner = owner, .space = space, .names = names, .now = at_start, .limit = 1'000'000});
         REQUIRE(rest.has_value());
         // What the store says of itself counts: a worker that dies just after an end tells nobody.
         auto const ended = store->operations({.status = operation_status::succeeded,

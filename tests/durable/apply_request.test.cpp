@@ -15,7 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 using recoup::operation_request;
 using recoup::operation_status;
-using kind = recoup::operation_request::kind;
+using request_kind = recoup::operation_request::kind;
 
 recoup::system_time const now{std::chrono::seconds{1'767'225'600}};
 
@@ -38,7 +38,7 @@ struct stored {
         head.token = {1};
         number = store.start(head, run_by).value().record.number;
     }
-    recoup::result<void> apply(kind what, std::string text = {}) {
+    recoup::result<void> apply(request_kind what, std::string text = {}) {
         return recoup::apply_request(store, {what, number, std::move(text)}, owner, now);
     }
     recoup::operation_record head() {
@@ -49,7 +49,7 @@ struct stored {
 TEST_CASE("A request to cancel is noted, and leaves the rest of the operation alone") {
     auto made = stored{operation_status::pending};
     auto before = made.head();
-    REQUIRE(made.apply(kind::cancel));
+    REQUIRE(made.apply(request_kind::cancel));
     before.cancel_requested = true;
     CHECK(made.head() == before);
 }
@@ -57,7 +57,7 @@ TEST_CASE("A request to cancel is noted, and leaves the rest of the operation al
 TEST_CASE("A blocked or dead operation that is to be cancelled becomes pending, to be claimed") {
     for (auto const status : {operation_status::blocked, operation_status::dead}) {
         auto made = stored{status};
-        REQUIRE(made.apply(kind::cancel));
+        REQUIRE(made.apply(request_kind::cancel));
         CHECK(made.head().status == operation_status::pending);
         CHECK(made.head().cancel_requested);
     }
@@ -67,7 +67,7 @@ TEST_CASE("What has ended cannot be cancelled any more") {
     for (auto const status :
          {operation_status::succeeded, operation_status::failed, operation_status::cancelled}) {
         auto made = stored{status};
-        auto const refused = made.apply(kind::cancel);
+        auto const refused = made.apply(request_kind::cancel);
         REQUIRE_FALSE(refused);
         CHECK(refused.error().code() == recoup::errc::request_refused);
         CHECK_FALSE(made.head().cancel_requested);
@@ -76,7 +76,7 @@ TEST_CASE("What has ended cannot be cancelled any more") {
 
 TEST_CASE("A dead operation that is retried is pending, due at once and counts from zero") {
     auto made = stored{operation_status::dead};
-    REQUIRE(made.apply(kind::retry));
+    REQUIRE(made.apply(request_kind::retry));
     auto const after = made.head();
     CHECK(after.status == operation_status::pending);
     CHECK(after.recoveries == 0);
@@ -90,7 +90,7 @@ TEST_CASE("A dead operation that is retried is pending, due at once and counts f
 
 TEST_CASE("A failed operation that is retried begins a new generation with a token of its own") {
     auto made = stored{operation_status::failed};
-    REQUIRE(made.apply(kind::retry));
+    REQUIRE(made.apply(request_kind::retry));
     CHECK(made.head().status == operation_status::pending);
     CHECK(made.head().generation == 2);
     CHECK(made.head().token == std::array<std::uint8_t, 16>{});
@@ -100,19 +100,19 @@ TEST_CASE("A failed operation that is retried begins a new generation with a tok
 TEST_CASE("What succeeded or runs is not retried") {
     for (auto const status : {operation_status::succeeded, operation_status::running}) {
         auto made = stored{status};
-        CHECK(made.apply(kind::retry).error().code() == recoup::errc::request_refused);
+        CHECK(made.apply(request_kind::retry).error().code() == recoup::errc::request_refused);
     }
 }
 
 TEST_CASE("An operation that somebody runs is not taken away from them") {
     recoup::operation_record head;
     auto made = stored{operation_status::pending, 1};  // the asker's own number, and alive
-    CHECK(made.apply(kind::retry).error().code() == recoup::store_errc::owned);
+    CHECK(made.apply(request_kind::retry).error().code() == recoup::store_errc::owned);
 }
 
 TEST_CASE("To accept a version writes it and lets the blocked operation go on") {
     auto made = stored{operation_status::blocked};
-    REQUIRE(made.apply(kind::accept, "2"));
+    REQUIRE(made.apply(request_kind::accept, "2"));
     CHECK(made.head().status == operation_status::pending);
     CHECK(made.head().version == "2");
     CHECK(made.head().note.empty());
@@ -120,15 +120,15 @@ TEST_CASE("To accept a version writes it and lets the blocked operation go on") 
 
 TEST_CASE("To accept without a version keeps the one that is recorded") {
     auto made = stored{operation_status::blocked};
-    REQUIRE(made.apply(kind::accept));
+    REQUIRE(made.apply(request_kind::accept));
     CHECK(made.head().version == "1");
 }
 
 TEST_CASE("Only a blocked operation takes a version, and only one that can be stored") {
     auto pending = stored{operation_status::pending};
-    CHECK(pending.apply(kind::accept, "2").error().code() == recoup::errc::request_refused);
+    CHECK(pending.apply(request_kind::accept, "2").error().code() == recoup::errc::request_refused);
     auto blocked = stored{operation_status::blocked};
-    CHECK(blocked.apply(kind::accept, "\x01").error().code() == recoup::errc::key_invalid);
+    CHECK(blocked.apply(request_kind::accept, "\x01").error().code() == recoup::errc::key_invalid);
     CHECK(blocked.head().status == operation_status::blocked);
 }
 
@@ -136,7 +136,7 @@ TEST_CASE("A request for what is not there says so") {
     auto made = stored{operation_status::pending};
     for (auto const number : {std::uint64_t{0}, made.number + 1}) {
         auto const refused =
-            recoup::apply_request(made.store, {kind::cancel, number, ""}, made.owner, now);
+            recoup::apply_request(made.store, {request_kind::cancel, number, ""}, made.owner, now);
         REQUIRE_FALSE(refused);
         CHECK(refused.error().code() == recoup::errc::no_such_operation);
     }

@@ -32,7 +32,7 @@ using recoup::operation_status;
 
 // 2026-01-01T00:00:00Z
 recoup::system_time const now{std::chrono::seconds{1'767'225'600}};
-inspect::store_facts const place{"/var/lib/a.db", "sqlite", false, std::nullopt};
+inspect::store_facts const some_store{"/var/lib/a.db", "sqlite", false, std::nullopt};
 inspect::store_facts const owned{"/var/lib/a.db", "sqlite", false,
                                  inspect::owner_info{"4711", "launcher", "2025-12-31T23:00:00Z"}};
 
@@ -89,7 +89,8 @@ std::vector<recoup::step_record> steps() {
 }
 
 TEST_CASE("A list is a table: as wide as it must be, in the words of its reader") {
-    inspect::listing const what{place, {install()}, {download()}, true, {{"copy/x", "bad sum"}}};
+    inspect::listing const what{
+        some_store, {install()}, {download()}, true, {{"copy/x", "bad sum"}}};
     CHECK(inspect::list_text(what, {.now = now}) ==
           R"(/var/lib/a.db (sqlite): nobody owns it
 
@@ -116,7 +117,7 @@ call       failed   download  https://***@m…  2 h ago    8 attempts; di…
 }
 
 TEST_CASE("A list of nothing says so") {
-    CHECK(inspect::list_text({place, {}, {}, false, {}}, {.now = now}) ==
+    CHECK(inspect::list_text({some_store, {}, {}, false, {}}, {.now = now}) ==
           "/var/lib/a.db (sqlite): nobody owns it\n\nnothing that matches is recorded\n");
 }
 
@@ -143,7 +144,7 @@ operation install workflow-42
 }
 
 TEST_CASE("A call is shown with its attempts, its budget and its checkpoint") {
-    inspect::exhibit const what{place, std::nullopt, {}, download()};
+    inspect::exhibit const what{some_store, std::nullopt, {}, download()};
     CHECK(inspect::show_text(what, {.now = now}) ==
           R"(/var/lib/a.db (sqlite): nobody owns it
 
@@ -160,7 +161,7 @@ call download https://***@models.test/a
 }
 
 TEST_CASE("What JSON says is what the record says, without its secrets") {
-    inspect::exhibit const what{place, install(), steps(), download()};
+    inspect::exhibit const what{some_store, install(), steps(), download()};
     auto const text = inspect::printed(inspect::show_json(what, {.now = now}));
     CHECK(text.find("hunter2") == std::string::npos);
     CHECK(text.find("secret") == std::string::npos);
@@ -251,7 +252,7 @@ TEST_CASE("JSON is ASCII and whole whatever a record holds") {
     odd.id.key = "モデル\xE2\x80\xAE";
     odd.progress = "\xff\xfe broken \x1b[2J";
     auto const text =
-        inspect::printed(inspect::list_json({place, {odd}, {}, false, {}}, {.now = now}));
+        inspect::printed(inspect::list_json({some_store, {odd}, {}, false, {}}, {.now = now}));
     for (auto const letter : text) CHECK((letter == '\n' || (letter >= ' ' && letter <= '~')));
     CHECK(json::parse(text).at("entries").at(0).at("key") == "モデル\xE2\x80\xAE");
 }

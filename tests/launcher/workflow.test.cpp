@@ -19,7 +19,7 @@ namespace {
 
 names named_in(char const* text) { return models_named_in(nlohmann::json::parse(text), "test"); }
 
-std::error_code problem_of(std::string const& text) {
+std::error_code problem_of_workflow(std::string const& text) {
     support::temporary_folder const folder{"workflow"};
     support::write_text(folder.path() / "w.json", text);
     try {
@@ -64,26 +64,26 @@ TEST_CASE("a text is a model's name only if it ends like one", "[launcher]") {
 }
 
 TEST_CASE("what is no workflow is refused", "[launcher]") {
-    CHECK(problem_of("{\"nodes\": [") == errc::workflow_malformed);
-    CHECK(problem_of("") == errc::workflow_malformed);
-    CHECK(problem_of("[]") == errc::workflow_malformed);
-    CHECK(problem_of("{}") == errc::workflow_malformed);
-    CHECK(problem_of("{\"nodes\": 3}") == errc::workflow_malformed);
-    CHECK(problem_of("{\"nodes\": [3]}") == errc::workflow_malformed);
-    CHECK(problem_of("{\"nodes\": [\"\xff\"]}") == errc::workflow_malformed);
+    CHECK(problem_of_workflow("{\"nodes\": [") == errc::workflow_malformed);
+    CHECK(problem_of_workflow("") == errc::workflow_malformed);
+    CHECK(problem_of_workflow("[]") == errc::workflow_malformed);
+    CHECK(problem_of_workflow("{}") == errc::workflow_malformed);
+    CHECK(problem_of_workflow("{\"nodes\": 3}") == errc::workflow_malformed);
+    CHECK(problem_of_workflow("{\"nodes\": [3]}") == errc::workflow_malformed);
+    CHECK(problem_of_workflow("{\"nodes\": [\"\xff\"]}") == errc::workflow_malformed);
     CHECK_THROWS_AS(models_named_in("/nowhere/w.json"), launcher::problem);
 }
 
 TEST_CASE("a workflow that is too deep or too large is refused before it is built", "[launcher]") {
-    CHECK(problem_of(std::string(100'000, '[')) == errc::workflow_malformed);
+    CHECK(problem_of_workflow(std::string(100'000, '[')) == errc::workflow_malformed);
     std::string const deep = std::string(100'000, '[') + std::string(100'000, ']');
-    CHECK(problem_of("{\"nodes\": " + deep + "}") == errc::workflow_malformed);
-    CHECK(problem_of("{\"nodes\": []" + std::string(17 * 1024 * 1024, ' ') + "}") ==
+    CHECK(problem_of_workflow("{\"nodes\": " + deep + "}") == errc::workflow_malformed);
+    CHECK(problem_of_workflow("{\"nodes\": []" + std::string(17 * 1024 * 1024, ' ') + "}") ==
           errc::workflow_malformed);
     std::string many = "{\"nodes\": [{\"widgets_values\": [";
     for (int i = 0; i < 1001; ++i) many += "\"" + std::to_string(i) + ".pt\",";
     many.back() = ']';
-    CHECK(problem_of(many + "}]}") == errc::workflow_malformed);
+    CHECK(problem_of_workflow(many + "}]}") == errc::workflow_malformed);
 }
 
 TEST_CASE("sixty-four levels are not too deep, one more is", "[launcher]") {
@@ -93,8 +93,8 @@ TEST_CASE("sixty-four levels are not too deep, one more is", "[launcher]") {
         text += std::string(static_cast<std::size_t>(levels - 3), ']');
         return text + "}]}";
     };
-    CHECK(problem_of(nested(64)) == std::error_code{});
-    CHECK(problem_of(nested(66)) == errc::workflow_malformed);
+    CHECK(problem_of_workflow(nested(64)) == std::error_code{});
+    CHECK(problem_of_workflow(nested(66)) == errc::workflow_malformed);
 }
 
 TEST_CASE("a folder, a missing file and a pipe are no workflow", "[launcher]") {

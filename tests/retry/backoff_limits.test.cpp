@@ -20,7 +20,7 @@ namespace {
 constexpr std::array<std::uint32_t, 14> retries{
     0, 1, 2, 3, 62, 63, 64, 65, 93, 94, 1024, 2'147'483'647, 2'147'483'648, 4'294'967'295};
 
-constexpr auto largest = std::numeric_limits<std::uint64_t>::max();
+constexpr auto largest_seed = std::numeric_limits<std::uint64_t>::max();
 
 // A generator of settings, half of them at the edges of what the types hold.
 class extremes {
@@ -63,7 +63,7 @@ class extremes {
     jitter spread() { return static_cast<jitter>(next_() % 3); }
     std::uint64_t random() {
         auto const which = next_() % 4;
-        return which == 0 ? 0 : which == 1 ? largest : next_();
+        return which == 0 ? 0 : which == 1 ? largest_seed : next_();
     }
 
   private:
@@ -135,7 +135,8 @@ TEST_CASE("retry 0 counts as retry 1", "[backoff]") {
 TEST_CASE("the ends of the range are reached and not passed", "[backoff]") {
     constexpr auto most = duration::max();
     for (auto const retry : {2U, 64U, 65U, 4'294'967'295U}) {
-        CHECK(recoup::exponential(most, most).delay({.retry = retry, .random = largest}) == most);
+        CHECK(recoup::exponential(most, most).delay({.retry = retry, .random = largest_seed}) ==
+              most);
         CHECK(recoup::linear(most, most).delay({.retry = retry}) == most);
         CHECK(recoup::fibonacci(most, most).delay({.retry = retry}) == most);
     }
@@ -189,11 +190,13 @@ TEST_CASE("the bounds of a jitter are exact", "[backoff]") {
     CHECK(at(four, 2 * quarter - 1) == 1ns);
     CHECK(at(four, 3 * quarter - 1) == 2ns);
     CHECK(at(four, 3 * quarter) == 3ns);
-    CHECK(at(four, largest) == 3ns);
+    CHECK(at(four, largest_seed) == 3ns);
     // The half is rounded down: 2 … 5 ns.
     auto const odd = recoup::constant(5ns).with(jitter::equal);
     CHECK(at(odd, 0) == 2ns);
-    CHECK(at(odd, largest) == 5ns);
-    CHECK(at(recoup::constant(duration::max()).with(jitter::full), largest) == duration::max());
-    CHECK(at(recoup::constant(duration::max()).with(jitter::equal), largest) == duration::max());
+    CHECK(at(odd, largest_seed) == 5ns);
+    CHECK(at(recoup::constant(duration::max()).with(jitter::full), largest_seed) ==
+          duration::max());
+    CHECK(at(recoup::constant(duration::max()).with(jitter::equal), largest_seed) ==
+          duration::max());
 }

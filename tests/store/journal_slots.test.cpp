@@ -8,6 +8,7 @@
 #include <recoup/with_recovery.hpp>
 
 #include "store/journal_support.hpp"
+#include "store/persist_support.hpp"
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 
@@ -33,8 +34,6 @@ using recoup::retry;
 using recoup::testing::event_recorder;
 using recoup::testing::manual_clock;
 using trace = std::vector<std::string>;
-
-auto const reset = std::make_error_code(std::errc::connection_reset);
 
 using work = std::function<result<int>(attempt&)>;
 
@@ -167,7 +166,7 @@ TEST_CASE("A failure makes a record of what was in a slot, and a checkpoint does
     CHECK(run(
               store, "1",
               [&](attempt& current) -> result<int> {
-                  if (current.number() == 1) return reset;
+                  if (current.number() == 1) return recoup_test::reset;
                   CHECK(store.size() == 1);
                   in.copy_to(left);
                   return 1;
@@ -199,7 +198,7 @@ TEST_CASE("The same operation at once is joined, not run twice, whichever way it
         std::atomic<bool> began{false};
         std::atomic<bool> joined{false};
         auto const body = [&](attempt& current) -> result<int> {
-            if (fails_first && current.number() == 1) return reset;
+            if (fails_first && current.number() == 1) return recoup_test::reset;
             ++runs;
             began = true;
             while (!joined) std::this_thread::yield();
@@ -246,7 +245,7 @@ TEST_CASE("Many threads on few keys never run one of them twice at the same time
                         if (inside[key].fetch_add(1) != 0) ++overlaps;
                         if (j % 7 == 0) std::this_thread::yield();
                         inside[key].fetch_sub(1);
-                        if (j % 5 == 0 && current.number() == 1) return reset;
+                        if (j % 5 == 0 && current.number() == 1) return recoup_test::reset;
                         return key;
                     });
                 if (!end.has_value() || end.value() != key) ++wrong;

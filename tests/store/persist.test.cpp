@@ -388,7 +388,6 @@ TEST_CASE("The input is what it was before the callable changed it") {
         store.inner.erase(kept.id, kept.revision).value();
         return kept.fingerprint;
     };
-    auto const reset = std::make_error_code(std::errc::connection_reset);
     auto const before =
         fingerprint([&](std::vector<unsigned char> const&) -> result<int> { return reset; });
     CHECK(fingerprint([&](std::vector<unsigned char>& bytes) -> result<int> {

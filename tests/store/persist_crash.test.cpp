@@ -42,8 +42,6 @@ using trace = std::vector<std::string>;
 using delays = std::vector<duration>;
 using left_behind = std::unique_ptr<memory_store>;
 
-auto const reset = std::make_error_code(std::errc::connection_reset);
-
 /// What one attempt does: a test's script.
 using work = std::function<result<int>(attempt&)>;
 

@@ -37,9 +37,7 @@ using recoup::testing::event_recorder;
 using recoup::testing::manual_clock;
 using trace = std::vector<std::string>;
 
-auto const by_ten = retry{.max_attempts = 3, .backoff = recoup::constant(10ms)};
-auto const reset = std::make_error_code(std::errc::connection_reset);
-auto const one_key = [](auto const&...) { return 1; };
+auto const ten_apart = retry{.max_attempts = 3, .backoff = recoup::constant(10ms)};
 
 /// What became of one operation on a store that fails as told.
 struct ending {
@@ -63,7 +61,7 @@ ending run(scripted_store& store, recoup::persist_options options) {
             if (attempts < 3) return reset;
             return 42;
         },
-        by_ten, persist(store, options, one_key), recoup::on(clock), std::ref(recorder));
+        ten_apart, persist(store, options, one_key), recoup::on(clock), std::ref(recorder));
     auto got = wrapped(7);
     return {std::move(got), attempts, recorder.trace(), recorder.count(event_kind::store_failed)};
 }
@@ -176,7 +174,7 @@ TEST_CASE("With stop a token that could not be recorded is not shown") {
             CHECK(recoup::detail::token_text(only_record(store).token) == shown.back());
             return static_cast<int>(current.number());
         },
-        by_ten, persist(store, {.name = "op", .when = persist_when::start}, one_key),
+        ten_apart, persist(store, {.name = "op", .when = persist_when::start}, one_key),
         recoup::on(clock));
     CHECK(wrapped(1).value() ==
           2);  // the first attempt ended with the store's failure, and was retried
@@ -216,7 +214,7 @@ TEST_CASE("One whose record was taken over stops as busy, and leaves it alone") 
                 store.inner.save(theirs).value();
                 return reset;
             },
-            by_ten,
+            ten_apart,
             persist(store, {.name = "op", .when = persist_when::start, .on_store_failure = then},
                     one_key),
             recoup::on(clock), std::ref(recorder));
@@ -320,7 +318,7 @@ TEST_CASE("One who loses the race for the first save does as the winner's record
             remaining = current.remaining();
             return current.checkpoint<int>().value() + static_cast<int>(current.number());
         },
-        by_ten, persist(store, {.name = "op", .when = persist_when::start}, one_key),
+        ten_apart, persist(store, {.name = "op", .when = persist_when::start}, one_key),
         recoup::on(clock), recoup::deadline{60s}, std::ref(recorder));
     CHECK(wrapped(7).value() == 14);
     CHECK(clock.waits() == std::vector<recoup::duration>{4s});
@@ -359,7 +357,7 @@ TEST_CASE("One who loses the race to continue a record starts from what is there
             CHECK(current.idempotency_token() != recoup::detail::token_text(left.token));
             return 5;
         },
-        by_ten, persist(store, {.name = "op", .when = persist_when::start}, one_key),
+        ten_apart, persist(store, {.name = "op", .when = persist_when::start}, one_key),
         recoup::on(clock), recoup::deadline{60s});
     CHECK(wrapped(7).value() == 5);
 }

@@ -41,7 +41,6 @@ using recoup::stop_reason;
 using recoup::testing::event_recorder;
 using recoup::testing::manual_clock;
 
-auto const one_key = [](auto const&...) { return 1; };
 auto const from_start = recoup::persist_options{.name = "op", .when = persist_when::start};
 auto const once = retry{.max_attempts = 1};
 

@@ -46,7 +46,6 @@ static_assert(recoup::decodable<plan>);
 static_assert(recoup::decodable<std::vector<std::string>>);
 static_assert(recoup::decodable<std::map<std::string, int>>);
 
-auto const one_key = [](auto const&...) { return 1; };
 auto const not_utf8 = plan{"\xff\xfe", {}};
 
 std::string nested(std::size_t depth) {

@@ -5,6 +5,7 @@
 #include <recoup/testing/manual_clock.hpp>
 #include <recoup/with_recovery.hpp>
 
+#include "store/persist_support.hpp"
 #include "store/sqlite_support.hpp"
 #include "support/catch.hpp"
 
@@ -33,8 +34,7 @@ using recoup::retry;
 using recoup::stop_reason;
 using recoup::testing::manual_clock;
 
-auto const reset = std::make_error_code(std::errc::connection_reset);
-using work = std::function<result<std::string>(attempt&)>;
+using text_work = std::function<result<std::string>(attempt&)>;
 
 [[noreturn]] void die() {
     ::kill(::getpid(), SIGKILL);
@@ -42,7 +42,7 @@ using work = std::function<result<std::string>(attempt&)>;
 }
 
 /// The operation, as every process runs it: 4 attempts, an hour between them.
-result<std::string> run(std::string const& path, persist_when when, work const& what,
+result<std::string> run(std::string const& path, persist_when when, text_work const& what,
                         std::function<void(recoup::duration)> on_wait = {},
                         recoup::system_time wall = manual_clock{}.system_now()) {
     recoup::sqlite_store store{path, anywhere(recoup::durability::process_crash)};

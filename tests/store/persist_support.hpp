@@ -14,10 +14,17 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 namespace recoup_test {
+
+/// A key that every call shares.
+inline auto const one_key = [](auto const&...) { return 1; };
+
+/// Worth another attempt.
+inline auto const reset = std::make_error_code(std::errc::connection_reset);
 
 /// A memory store that notes every call, and fails those that it is told to.
 class scripted_store {

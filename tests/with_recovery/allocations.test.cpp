@@ -8,6 +8,7 @@
 
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
+#include "with_recovery/with_recovery_support.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -21,14 +22,12 @@
 namespace {
 
 using namespace std::chrono_literals;
+using namespace with_recovery_test;
 using recoup::category;
 using recoup::failure;
 using recoup::result;
 using recoup::retry;
 using recoup::with_recovery;
-
-auto const reset = std::make_error_code(std::errc::connection_reset);
-auto const at_once = retry{.max_attempts = 3, .backoff = recoup::constant(0ms)};
 
 /// The allocations of a thousand calls, behind one that may set something up.
 template <class Call>
@@ -45,7 +44,6 @@ TEST_CASE("A success allocates nothing, whatever guards it") {
     recoup::circuit_breaker breaker;
     recoup::memory_store store;
     std::stop_source stop;
-    auto const five = [] { return 5; };
     auto seen = std::size_t{0};
     auto const counting = [&seen](recoup::event const&) { ++seen; };
     auto const plain = with_recovery(five);

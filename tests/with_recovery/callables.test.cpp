@@ -4,6 +4,7 @@
 #include <recoup/testing/manual_clock.hpp>
 
 #include "support/catch.hpp"
+#include "with_recovery/with_recovery_support.hpp"
 
 #include <chrono>
 #include <functional>
@@ -20,6 +21,7 @@
 namespace {
 
 using namespace std::chrono_literals;
+using namespace with_recovery_test;
 using recoup::attempt;
 using recoup::category;
 using recoup::failure;
@@ -27,9 +29,6 @@ using recoup::result;
 using recoup::retry;
 using recoup::stop_reason;
 using recoup::with_recovery;
-
-auto const at_once = retry{.max_attempts = 3, .backoff = recoup::constant(0ms)};
-auto const reset = std::make_error_code(std::errc::connection_reset);
 
 int twice(int x) { return 2 * x; }
 int twice_noexcept(int x) noexcept { return 2 * x; }

@@ -7,6 +7,7 @@
 #include <recoup/testing/manual_clock.hpp>
 
 #include "support/catch.hpp"
+#include "with_recovery/with_recovery_support.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -20,6 +21,7 @@
 namespace {
 
 using namespace std::chrono_literals;
+using namespace with_recovery_test;
 using recoup::attempt;
 using recoup::category;
 using recoup::deadline;
@@ -35,9 +37,7 @@ using recoup::testing::manual_clock;
 using trace = std::vector<std::string>;
 using delays = std::vector<duration>;
 
-auto const five = [] { return 5; };
 auto const patient = retry{.max_attempts = 100, .backoff = recoup::constant(3s)};
-auto const reset = std::make_error_code(std::errc::connection_reset);
 
 }  // namespace
 
@@ -210,7 +210,7 @@ TEST_CASE("A stop during the wait ends it and the operation") {
 TEST_CASE("A stop ends retries that do not wait, too") {
     std::stop_source stop;
     auto calls = 0;
-    auto const at_once = retry{.max_attempts = 100, .backoff = recoup::constant(0ms)};
+    auto const without_wait = retry{.max_attempts = 100, .backoff = recoup::constant(0ms)};
     auto const when_due = recoup::on_retry([&](recoup::event const& what) {
         if (what.attempt == 7) stop.request_stop();
     });
@@ -219,7 +219,7 @@ TEST_CASE("A stop ends retries that do not wait, too") {
             ++calls;
             return reset;
         },
-        at_once, when_due, stop.get_token())();
+        without_wait, when_due, stop.get_token())();
     CHECK(calls == 7);
     CHECK(failed.error().stopped() == stop_reason::cancelled);
 }

@@ -7,6 +7,7 @@
 #include <recoup/testing/manual_clock.hpp>
 
 #include "support/catch.hpp"
+#include "with_recovery/with_recovery_support.hpp"
 
 #include <chrono>
 #include <deque>
@@ -21,6 +22,7 @@
 namespace {
 
 using namespace std::chrono_literals;
+using namespace with_recovery_test;
 using recoup::category;
 using recoup::duration;
 using recoup::failure;
@@ -33,7 +35,6 @@ using recoup::testing::fault_plan;
 using recoup::testing::manual_clock;
 using trace = std::vector<std::string>;
 
-auto const five = [] { return 5; };
 auto const quick = retry{.max_attempts = 3, .backoff = recoup::constant(1ms)};
 
 class diary {

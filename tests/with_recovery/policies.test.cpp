@@ -10,6 +10,7 @@
 #include <recoup/testing/manual_clock.hpp>
 
 #include "support/catch.hpp"
+#include "with_recovery/with_recovery_support.hpp"
 
 #include <chrono>
 #include <memory>
@@ -25,6 +26,7 @@
 namespace {
 
 using namespace std::chrono_literals;
+using namespace with_recovery_test;
 using recoup::category;
 using recoup::deadline;
 using recoup::duration;
@@ -38,10 +40,6 @@ using recoup::testing::fault_plan;
 using recoup::testing::manual_clock;
 using trace = std::vector<std::string>;
 using delays = std::vector<duration>;
-
-auto const five = [] { return 5; };
-auto const reset = std::make_error_code(std::errc::connection_reset);
-auto const by_ten = retry{.max_attempts = 3, .backoff = recoup::linear(10ms, 1s)};
 
 }  // namespace
 

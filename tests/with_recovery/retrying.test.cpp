@@ -7,6 +7,7 @@
 #include <recoup/testing/manual_clock.hpp>
 
 #include "support/catch.hpp"
+#include "with_recovery/with_recovery_support.hpp"
 
 #include <chrono>
 #include <optional>
@@ -20,6 +21,7 @@
 namespace {
 
 using namespace std::chrono_literals;
+using namespace with_recovery_test;
 using recoup::category;
 using recoup::duration;
 using recoup::failure;
@@ -33,8 +35,7 @@ using recoup::testing::manual_clock;
 using trace = std::vector<std::string>;
 using delays = std::vector<duration>;
 
-auto const five = [] { return 5; };
-auto const by_ten = recoup::linear(10ms, 1s);
+auto const up_by_ten = recoup::linear(10ms, 1s);
 
 }  // namespace
 
@@ -52,7 +53,7 @@ TEST_CASE("Failures that a retry cures leave a trace and exact delays") {
     event_recorder seen;
     fault_plan faults{"fail,rate_limited,throw,ok"};
     auto const wrapped =
-        with_recovery(faults.wrap(five), retry{.max_attempts = 5, .backoff = by_ten},
+        with_recovery(faults.wrap(five), retry{.max_attempts = 5, .backoff = up_by_ten},
                       recoup::on(clock), std::ref(seen));
     CHECK(wrapped().value() == 5);
     CHECK(seen.trace() == trace{
@@ -77,7 +78,7 @@ TEST_CASE("A budget that is used up ends with the last failure, whole") {
     event_recorder seen;
     fault_plan faults{"fail,rate_limited,network_dns"};
     auto const wrapped =
-        with_recovery(faults.wrap(five), retry{.max_attempts = 3, .backoff = by_ten},
+        with_recovery(faults.wrap(five), retry{.max_attempts = 3, .backoff = up_by_ten},
                       recoup::on(clock), std::ref(seen));
     auto const failed = wrapped();
     CHECK(failed.error().category() == category::network_dns);
