@@ -13,6 +13,10 @@ target_compile_options(recoup_dev INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     target_compile_options(recoup_dev INTERFACE -Wno-restrict)
 endif()
+# Clang calls it shadowing where a file that is compiled as one with another has a variable of the same
+# name; g++ does not, and still warns of all that is within a file.
+target_compile_options(recoup_dev INTERFACE
+    $<$<AND:$<CXX_COMPILER_ID:Clang>,$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>>:-Wno-shadow>)
 target_compile_definitions(recoup_dev INTERFACE $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)
 
 if(RECOUP_SANITIZE STREQUAL "address")
