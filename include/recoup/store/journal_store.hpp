@@ -261,8 +261,8 @@ class basic_journal_store {
     /// that is older of it, and an operation's steps. From then on its identity counts as never recorded,
     /// and can be used anew: what it did before it may do again.
     ///
-    /// Returns: `conflict` where that is not damaged, or no longer; then and on any other failure nothing has
-    /// changed.
+    /// Returns: `conflict` where that is not damaged, or no longer; then nothing has changed. `stopped` where the
+    /// disk refused it: opened anew, the store shows whether it is done.
     [[nodiscard]] result<void> discard(journal_damage const& what) {
         return change<void>([&]() -> result<void> {
             auto found = false;
@@ -287,8 +287,6 @@ class basic_journal_store {
     /// been written there. Afterwards what is there counts again, although it may be an older version, and
     /// what is not counts as never recorded. Read `verify()` first, and keep a `backup`: there is no way
     /// back. What `damaged()` names stays damaged, see `discard`. Where nothing is missing it changes nothing.
-    ///
-    /// Returns: on failure nothing has changed.
     [[nodiscard]] result<void> accept_loss() {
         return change<void>([&]() -> result<void> {
             auto put = on().append(detail::frame_kind::accepted, 0, {});
