@@ -4,8 +4,11 @@
 #include "store/journal_support.hpp"
 #include "support/catch.hpp"
 
+#include <atomic>
 #include <map>
+#include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 // Every call that the disk could fail fails once, and once for good.
@@ -146,9 +149,90 @@ TEST_CASE("After a failed sync nothing is acknowledged any more, and the sync is
         CHECK(fails_with(store.flush(), store_errc::stopped));
         CHECK(fails_with(store.erase(before.id, before.revision), store_errc::stopped));
         CHECK(fails_with(store.compact(), store_errc::stopped));
+        // What was refused may come back or not: nobody is shown it, nor what it may have replaced.
+        CHECK(fails_with(store.load(some_record("lost").id), store_errc::stopped));
+        CHECK(fails_with(store.list(), store_errc::stopped));
         CHECK(calls.script->calls.size() == made);
-        CHECK(store.load(before.id).value() == before);
     }
+}
+
+TEST_CASE("Whoever only reads is told where what it would see cannot be synced", "[concurrent]") {
+    folder const in;
+    scripted_calls calls;
+    std::atomic<bool> failing{false};
+    std::atomic<bool> entered{false};
+    std::atomic<bool> go_on{false};
+    calls.script->fails = [&](std::size_t, std::string const& what) {
+        if (!failing || what != "sync") return 0;
+        entered = true;
+        while (!go_on) std::this_thread::yield();
+        return EIO;
+    };
+    scripted_store store{in / "kept.journal", anywhere(durability::power_loss), calls};
+    auto before = some_record("before");
+    before.revision = store.save(before).value();
+    failing = true;
+    auto wrote = recoup::result<std::uint64_t>{0};
+    std::thread writer{[&] { wrote = store.save(some_record("lost")); }};
+    while (!entered) std::this_thread::yield();
+    // While that sync is under way a reader waits for it, as long as it has time.
+    CHECK(fails_with(store.load(before.id, recoup::duration{1'000'000}), store_errc::unavailable));
+    auto read = recoup::result<std::optional<record>>{std::nullopt};
+    std::thread reader{[&] { read = store.load(some_record("lost").id); }};
+    go_on = true;
+    reader.join();
+    writer.join();
+    CHECK(fails_with(wrote, store_errc::stopped));
+    CHECK(fails_with(read, store_errc::stopped));
+}
+
+TEST_CASE(
+    "Whoever has no time to wait is refused while the journal is busy, and nothing is changed",
+    "[concurrent]") {
+    auto const kept = GENERATE(durability::process_crash, durability::power_loss);
+    folder const in;
+    scripted_calls calls;
+    std::atomic<bool> holding{false};
+    std::atomic<bool> entered{false};
+    calls.script->fails = [&](std::size_t, std::string const& what) {
+        // The new generation is put into place while nobody else may look.
+        if (what == "rename" && holding) {
+            entered = true;
+            while (holding) std::this_thread::yield();
+        }
+        return 0;
+    };
+    scripted_store store{in / "kept.journal", anywhere(kept), calls};
+    auto what = some_record("1");
+    what.revision = store.save(what).value();
+    recoup::operation_record head;
+    head.id = {"", "job", "1"};
+    auto const owner = store.enter("test", recoup::unlimited).value();
+    auto const begun = store.start(head, owner).value().record;
+    holding = true;
+    auto compacted = recoup::result<void>{recoup::success()};
+    std::thread compacts{[&] { compacted = store.compact(); }};
+    while (!entered) std::this_thread::yield();
+    auto other = head;
+    other.id.key = "2";
+    auto const writing = recoup::operation_write{.number = begun.number, .epoch = begun.epoch};
+    for (auto const time :
+         {recoup::duration{}, recoup::duration{2'000'000}, recoup::duration::min()}) {
+        CHECK(fails_with(store.load(what.id, time), store_errc::unavailable));
+        CHECK(fails_with(store.save(what, time), store_errc::unavailable));
+        CHECK(fails_with(store.erase(what.id, what.revision, time), store_errc::unavailable));
+        CHECK(fails_with(store.find(head.id, time), store_errc::unavailable));
+        CHECK(fails_with(store.steps(begun.number, time), store_errc::unavailable));
+        CHECK(fails_with(store.start(other, owner, time), store_errc::unavailable));
+        CHECK(fails_with(store.write(writing, time), store_errc::unavailable));
+    }
+    holding = false;
+    compacts.join();
+    CHECK(compacted.has_value());
+    CHECK(store.size() == 1);
+    CHECK(store.load(what.id, recoup::duration{}).value() == what);
+    CHECK_FALSE(store.find(other.id).value());
+    CHECK(store.save(what, recoup::duration{}).has_value());
 }
 
 TEST_CASE("A full disk is full, changes nothing, and is over when there is room") {

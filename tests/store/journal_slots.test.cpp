@@ -19,6 +19,8 @@
 #include <thread>
 #include <vector>
 
+#include <pthread.h>
+
 // Operations that begin, succeed at once, and never become a record.
 
 namespace {
@@ -270,6 +272,120 @@ TEST_CASE(
             .value();
     };
     CHECK(nest(100) == 100);
+    CHECK(store.size() == 0);
+}
+
+TEST_CASE(
+    "An attempt that is abandoned in its slot is still in flight, for this process and the next") {
+    folder const in;
+    folder const left;
+    auto const abandon = [](journal_store& store, std::string const& key) {
+        // Nobody may stop the cancellation of a thread: it ends the call in the middle of its attempt.
+        std::thread{[&] {
+            static_cast<void>(
+                run(store, key, [](attempt&) -> result<int> { ::pthread_exit(nullptr); }));
+        }}.join();
+    };
+    auto const resumed = trace{"operation_started", "operation_resumed 1", "recorded 1",
+                               "attempt_started 2", "operation_succeeded 2"};
+    {
+        journal_store store{in / "kept.journal", anywhere()};
+        abandon(store, "1");
+        abandon(store, "2");
+        in.copy_to(left);
+        auto const kept = store.load({"", "op", "1"}).value();
+        REQUIRE(kept.has_value());
+        CHECK(kept->status == record_status::running);
+        CHECK(kept->attempts == 1);
+        auto seen = trace{};
+        CHECK(run(store, "1", [](attempt&) -> result<int> { return 1; }, &seen).has_value());
+        CHECK(seen == resumed);
+        CHECK(store.size() == 1);
+    }
+    journal_store store{left / "kept.journal", anywhere()};
+    auto seen = trace{};
+    CHECK(run(store, "2", [](attempt&) -> result<int> { return 1; }, &seen).has_value());
+    CHECK(seen == resumed);
+    CHECK(store.size() == 1);
+}
+
+TEST_CASE("An abandoned attempt that there is no record for stays in its slot until there is one") {
+    folder const in;
+    auto options = anywhere();
+    options.records_max = 1;
+    auto const flown = [&] {
+        folder left;
+        in.copy_to(left);
+        options.read_only = true;
+        auto const found = journal_store{left / "kept.journal", options}.in_flight();
+        options.read_only = false;
+        return found;
+    };
+    auto const one = recoup::operation_id{"", "op", "1"};
+    auto other = some_record("in the way");
+    {
+        journal_store store{in / "kept.journal", options};
+        other.revision = store.save(other).value();
+        std::thread{[&] {
+            static_cast<void>(
+                run(store, "1", [](attempt&) -> result<int> { ::pthread_exit(nullptr); }));
+        }}.join();
+        CHECK_FALSE(store.load(one).value().has_value());
+        CHECK(flown() == std::vector{one});
+        // Nobody waits for the one who has gone.
+        CHECK(run(store, "1", [](attempt&) -> result<int> { return 1; }).error().code() ==
+              make_error_code(recoup::store_errc::full));
+        CHECK(flown() == std::vector{one});
+        REQUIRE(store.erase(other.id, other.revision).has_value());
+        SECTION("it is made when the operation is called again, and goes with its end") {
+            CHECK(run(store, "1", [&](attempt&) -> result<int> {
+                      CHECK(store.size() == 1);
+                      return 1;
+                  }).has_value());
+            CHECK(flown().empty());
+            // The slot serves as before.
+            auto const before = store.window().written;
+            CHECK(run(store, "1", [](attempt&) -> result<int> { return 1; }).has_value());
+            CHECK(store.window().written == before);
+            return;
+        }
+        SECTION("it is made at the next opening") {}
+    }
+    journal_store store{in / "kept.journal", options};
+    CHECK(store.recovery().resumed == 1);
+    CHECK(store.load(one).value()->attempts == 1);
+}
+
+TEST_CASE("Whoever waits for an attempt that is abandoned goes on in its place", "[concurrent]") {
+    folder const in;
+    journal_store store{in / "kept.journal", anywhere()};
+    std::atomic<bool> began{false};
+    std::atomic<bool> joined{false};
+    std::thread other{[&] {
+        static_cast<void>(run(store, "1", [&](attempt&) -> result<int> {
+            began = true;
+            while (!joined) std::this_thread::yield();
+            ::pthread_exit(nullptr);
+        }));
+    }};
+    while (!began) std::this_thread::yield();
+    manual_clock clock;
+    auto const on_event = [&](recoup::event const& what) {
+        if (what.kind == recoup::event_kind::operation_joined) joined = true;
+    };
+    auto attempts = std::uint32_t{0};
+    auto const wrapped = recoup::with_recovery(
+        [&](attempt& current, std::string const&, int) {
+            attempts = current.number();
+            return 5;
+        },
+        retry{.max_attempts = 5, .backoff = recoup::constant(0ms)},
+        recoup::persist(store, {.name = "op", .when = persist_when::start},
+                        [](std::string const& k, int) { return k; }),
+        recoup::on(clock), recoup::on_event(on_event));
+    CHECK(wrapped(std::string{"1"}, 0).value() == 5);
+    other.join();
+    CHECK(attempts == 2);
     CHECK(store.size() == 0);
 }
 

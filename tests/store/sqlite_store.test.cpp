@@ -27,7 +27,9 @@ static_assert(!std::is_move_constructible_v<sqlite_store>);
 
 TEST_CASE("a SQLite store keeps the contract of a persistence policy", "[concurrent]") {
     auto const kept = GENERATE(durability::none, durability::process_crash, durability::power_loss);
+    auto const among = GENERATE(recoup::sharing::exclusive, recoup::sharing::processes);
     auto options = anywhere(kept);
+    options.sharing = among;
     options.records_max = 400;
     options.operations_max = 300;
     options.record_bytes_max = 1U << 20U;

@@ -29,7 +29,9 @@ namespace recoup::inline v1 {
 ///
 /// - One process, and in it one object, owns the files; another gets `store_errc::locked` with the owner's
 ///   name, or opens them `read_only`.
-/// - After a failed write or sync nothing is acknowledged any more (`stopped`). Reading goes on.
+/// - After a failed write or sync nothing is acknowledged any more (`stopped`). Reading goes on;
+///   with `power_loss` only where all that was written before had been synced, for nobody shall act on what
+///   may not be there after a restart.
 /// - A full disk is `full`, where the files grow; saving works again once there is room.
 /// - What is damaged is `corrupt` and left as it is; the rest goes on. `damaged()` tells what was found at
 ///   the opening, `discard()` takes one out, and `accept_loss()` goes on without what nobody can name.
@@ -39,11 +41,13 @@ namespace recoup::inline v1 {
 ///   opening makes one of it. Slots do not survive a power cut.
 /// - What has ended and expired is removed at the opening and at every 256th save, some at a time, and
 ///   where room is needed.
-/// - Where an exception of the library itself, such as std::bad_alloc, ends a first attempt that is kept
-///   in a slot, its intent goes with it.
+/// - Where an exception of the library itself, such as std::bad_alloc, or the cancellation of the thread
+///   ends a first attempt that is kept in a slot, it becomes a record at once; where none can be made it
+///   stays in the slot, and is one after the next call of it or the next opening.
 ///
-/// Thread safety: all members may be called concurrently. `at_most` is not observed: a call waits for as
-/// long as the disk takes for a sync.
+/// Thread safety: all members may be called concurrently. `at_most` bounds the wait for other calls and
+/// for a compaction, after a millisecond at least (`unavailable`: nothing was changed); what a call itself
+/// has written it waits for as long as the disk takes for a sync.
 /// `Calls`: see `platform::file_calls`.
 template <class Calls>
 class basic_journal_store {
@@ -80,30 +84,34 @@ class basic_journal_store {
     // ---- records
 
     [[nodiscard]] result<std::optional<record>> load(operation_ref id,
-                                                     duration /*at_most*/ = unlimited) {
-        return look<std::optional<record>>([&] { return on().records.load(on(), id); });
+                                                     duration at_most = unlimited) {
+        return look<std::optional<record>>([&] { return on().records.load(on(), id); }, at_most);
     }
 
-    [[nodiscard]] result<std::uint64_t> save(record const& what, duration /*at_most*/ = unlimited) {
+    [[nodiscard]] result<std::uint64_t> save(record const& what, duration at_most = unlimited) {
         auto const bytes = detail::encoded_size(what);
         if (bytes > on().records.bytes_max())
             return detail::too_large(what.id, bytes, on().records.bytes_max());
-        return change<std::uint64_t>([&]() -> result<std::uint64_t> {
-            if (what.revision == 0 && on().records.full()) clean_up_by_itself();
-            auto saved = on().records.save(on(), what);
-            if (!saved.has_value()) return saved.error();
-            if (++saves_ % clean_up_every == 0) clean_up_by_itself();
-            return saved.assume_value().sequence;
-        });
+        return change<std::uint64_t>(
+            [&]() -> result<std::uint64_t> {
+                if (what.revision == 0 && on().records.full()) clean_up_by_itself();
+                auto saved = on().records.save(on(), what);
+                if (!saved.has_value()) return saved.error();
+                if (++saves_ % clean_up_every == 0) clean_up_by_itself();
+                return saved.assume_value().sequence;
+            },
+            at_most);
     }
 
     [[nodiscard]] result<void> erase(operation_ref id, std::uint64_t revision,
-                                     duration /*at_most*/ = unlimited) {
-        return change<void>([&]() -> result<void> {
-            auto gone = on().records.erase(on(), id, revision);
-            if (!gone.has_value()) return gone.error();
-            return success();
-        });
+                                     duration at_most = unlimited) {
+        return change<void>(
+            [&]() -> result<void> {
+                auto gone = on().records.erase(on(), id, revision);
+                if (!gone.has_value()) return gone.error();
+                return success();
+            },
+            at_most);
     }
 
     [[nodiscard]] result<std::vector<record>> list(record_filter const& filter = {}) {
@@ -159,12 +167,14 @@ class basic_journal_store {
         });
     }
     [[nodiscard]] result<started_operation> start(operation_record const& head, std::uint64_t owner,
-                                                  duration /*at_most*/ = unlimited) {
-        return change<started_operation>([&] {
-            if (on().operations.full()) clean_up_by_itself();
-            auto sequence = std::uint64_t{0};
-            return on().operations.start(on(), head, owner, sequence);
-        });
+                                                  duration at_most = unlimited) {
+        return change<started_operation>(
+            [&] {
+                if (on().operations.full()) clean_up_by_itself();
+                auto sequence = std::uint64_t{0};
+                return on().operations.start(on(), head, owner, sequence);
+            },
+            at_most);
     }
     [[nodiscard]] result<std::vector<operation_record>> claim(claim_request const& request) {
         return change<std::vector<operation_record>>(
@@ -176,11 +186,13 @@ class basic_journal_store {
             [&] { return on().operations.take(on(), number, epoch, owner); });
     }
     [[nodiscard]] result<write_receipt> write(operation_write const& what,
-                                              duration /*at_most*/ = unlimited) {
-        return change<write_receipt>([&] {
-            auto sequence = std::uint64_t{0};
-            return on().operations.write(on(), what, sequence);
-        });
+                                              duration at_most = unlimited) {
+        return change<write_receipt>(
+            [&] {
+                auto sequence = std::uint64_t{0};
+                return on().operations.write(on(), what, sequence);
+            },
+            at_most);
     }
     [[nodiscard]] result<void> request_cancel(std::uint64_t number) {
         return change<void>([&] { return on().operations.request_cancel(on(), number); });
@@ -189,9 +201,9 @@ class basic_journal_store {
         return change<void>([&] { return on().operations.remove(on(), number, epoch); });
     }
     [[nodiscard]] result<std::optional<operation_record>> find(operation_ref id,
-                                                               duration /*at_most*/ = unlimited) {
-        return look<std::optional<operation_record>>(
-            [&] { return on().operations.find(on(), id); });
+                                                               duration at_most = unlimited) {
+        return look<std::optional<operation_record>>([&] { return on().operations.find(on(), id); },
+                                                     at_most);
     }
     [[nodiscard]] result<std::vector<operation_record>> operations(
         operation_filter const& filter = {}) {
@@ -200,8 +212,9 @@ class basic_journal_store {
         });
     }
     [[nodiscard]] result<std::vector<step_record>> steps(std::uint64_t number,
-                                                         duration /*at_most*/ = unlimited) {
-        return look<std::vector<step_record>>([&] { return on().operations.steps(on(), number); });
+                                                         duration at_most = unlimited) {
+        return look<std::vector<step_record>>([&] { return on().operations.steps(on(), number); },
+                                              at_most);
     }
 
     // ---- the journal itself
@@ -244,7 +257,12 @@ class basic_journal_store {
         return engine_->verify();
     }
 
-    /// Forgets what `damaged()` told of, with what is older of it; `conflict` where it is not damaged.
+    /// Forgets one of those that `damaged()` told of: a record or operation that cannot be read, with all
+    /// that is older of it, and an operation's steps. From then on its identity counts as never recorded,
+    /// and can be used anew: what it did before it may do again.
+    ///
+    /// Returns: `conflict` where that is not damaged, or no longer; then nothing has changed. `stopped` where the
+    /// disk refused it: opened anew, the store shows whether it is done.
     [[nodiscard]] result<void> discard(journal_damage const& what) {
         return change<void>([&]() -> result<void> {
             auto found = false;
@@ -264,8 +282,11 @@ class basic_journal_store {
         });
     }
 
-    /// Goes on without what is missing and nobody can name: what is there counts again, and what is not
-    /// counts as never recorded. Read `verify()` first.
+    /// Goes on without frames that are missing and that nobody can name (`verify().complete` is false). Until
+    /// then all that is older than they are, and every identity that is not found, is `corrupt`: it may have
+    /// been written there. Afterwards what is there counts again, although it may be an older version, and
+    /// what is not counts as never recorded. Read `verify()` first, and keep a `backup`: there is no way
+    /// back. What `damaged()` names stays damaged, see `discard`. Where nothing is missing it changes nothing.
     [[nodiscard]] result<void> accept_loss() {
         return change<void>([&]() -> result<void> {
             auto put = on().append(detail::frame_kind::accepted, 0, {});
@@ -354,45 +375,44 @@ class basic_journal_store {
     }
 
     template <class T, class Work>
-    result<T> look(Work const& work) {
+    result<T> look(Work const& work, duration at_most = unlimited) {
         if (engine_->guard.forked())
             if (auto usable = check(); !usable.has_value()) return usable.error();
-        auto last = std::uint64_t{0};
-        auto seen = [&] {
-            std::lock_guard const lock{engine_->mutex};
-            last = engine_->next() - 1;
-            return work();
-        }();
+        auto lock = engine_->lock_within(at_most);
+        if (!lock.owns_lock()) return engine_->busy(at_most);
+        auto const last = engine_->next() - 1;
+        result<T> seen = work();
+        lock.unlock();
         // Nobody may act on what a power cut could still take back.
         if (durability() == recoup::durability::power_loss && !engine_->options.read_only &&
-            !engine_->stopped() && engine_->synced() < last)
-            static_cast<void>(engine_->sync_to(last));
+            engine_->synced() < last)
+            if (auto synced = engine_->sync_to(last, at_most); !synced.has_value())
+                return synced.error();
         return seen;
     }
 
+    /// `at_most` is for what comes before the write: what is written cannot be taken back, and so is waited
+    /// for.
     template <class T, class Work>
-    result<T> change(Work const& work) {
+    result<T> change(Work const& work, duration at_most = unlimited) {
         if (engine_->guard.forked() || engine_->options.read_only || engine_->stopped())
             if (auto usable = check_writable(); !usable.has_value()) return usable.error();
-        auto changed = change_once<T>(work);
+        auto changed = change_once<T>(work, at_most);
         auto const full =
             !changed.has_value() && changed.error().code() == make_error_code(store_errc::full);
         if (!full || !engine_->worth_compacting(0)) return changed;
         if (auto room = engine_->compact(); !room.has_value()) return changed;
-        return change_once<T>(work);
+        return change_once<T>(work, at_most);
     }
 
     template <class T, class Work>
-    result<T> change_once(Work const& work) {
-        auto last = std::uint64_t{0};
-        auto wake = false;
-        auto changed = [&] {
-            std::lock_guard const lock{engine_->mutex};
-            auto done = work();
-            last = engine_->next() - 1;
-            wake = engine_->must_wake();
-            return done;
-        }();
+    result<T> change_once(Work const& work, duration at_most) {
+        auto lock = engine_->lock_within(at_most);
+        if (!lock.owns_lock()) return engine_->busy(at_most);
+        result<T> changed = work();
+        auto const last = engine_->next() - 1;
+        auto const wake = engine_->must_wake();
+        lock.unlock();
         if (durability() == recoup::durability::power_loss) {
             if (auto synced = engine_->sync_to(last); !synced.has_value()) return synced.error();
         } else if (wake) {

@@ -196,7 +196,12 @@ class sqlite_store : private detail::sqlite_engine {
         return found;
     }
 
-    /// Removes a damaged record, operation (with its steps) or step that `damaged()` or `verify()` told of; `conflict` where it is not damaged.
+    /// Removes one of those that `damaged()` or `verify()` told of: a record, an operation with its steps, or
+    /// a step. From then on its identity counts as never recorded, and can be used anew: what it did before
+    /// it may do again.
+    ///
+    /// Returns: `conflict` where that is not damaged, or no longer; then nothing has changed. `stopped` where the
+    /// disk refused it: opened anew, the store shows whether it is done.
     [[nodiscard]] result<void> discard(damaged_record const& what) {
         auto gone = change<void>(unlimited, [&](detail::sqlite_change& change) {
             switch (what.kind) {
@@ -214,8 +219,10 @@ class sqlite_store : private detail::sqlite_engine {
         });
     }
 
-    /// Goes on with what is there where the file lacks records, operations or steps: from now on what is
-    /// not found counts as never recorded. Read `verify()` first.
+    /// Goes on with what is there where the file lacks records, operations or steps. Until then what is not
+    /// found is `corrupt`: it may have been there; from then on it counts as never recorded. Read `verify()`
+    /// first, and keep a `backup`: there is no way back. What is damaged stays so, see `discard`. Where
+    /// nothing is missing it changes nothing.
     [[nodiscard]] result<void> accept_loss() {
         return use<void>(unlimited, [&]() -> result<void> {
             if (auto fit = writable(); !fit.has_value()) return fit;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/core/clock.hpp>
 #include <recoup/core/random.hpp>
 #include <recoup/platform/time.hpp>
 #include <recoup/store/detail/file_guard.hpp>
@@ -15,6 +16,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -46,7 +48,7 @@ class journal_engine {
 
     journal_store_options const options;
     file_guard guard;
-    mutable std::mutex mutex;
+    mutable std::timed_mutex mutex;
     journal_records records;
     journal_operations operations;
     journal_slots slots;
@@ -110,13 +112,19 @@ class journal_engine {
         return sync_to(last);
     }
 
-    /// Waits until the frame of that number is synced: one of those who wait syncs for all of them.
-    result<void> sync_to(std::uint64_t sequence) {
+    /// Waits until the frame of that number is synced: one of those who wait syncs for all of them. Whoever
+    /// waits `at_most` for them gives up; `unlimited` for who has written that frame, and cannot take it back.
+    result<void> sync_to(std::uint64_t sequence, duration at_most = unlimited) {
         std::unique_lock lock{sync_mutex_};
+        auto const until = saturating_add(real_clock::now(), at_most);
         while (synced() < sequence) {
             if (stopped()) return stopped_failure();
             if (syncing_) {
-                synced_by_other_.wait(lock);
+                if (at_most == unlimited)
+                    synced_by_other_.wait(lock);
+                else if (synced_by_other_.wait_until(lock, until) == std::cv_status::timeout &&
+                         synced() < sequence)
+                    return busy(at_most);
                 continue;
             }
             syncing_ = true;
@@ -152,6 +160,25 @@ class journal_engine {
     void wake() {
         { std::lock_guard const lock{sync_mutex_}; }
         wake_.notify_all();
+    }
+
+    /// Takes `mutex`, waiting `at_most` for those who have it; a little at least, for most have it for
+    /// some microseconds. Null where that was too short.
+    [[nodiscard]] std::unique_lock<std::timed_mutex> lock_within(duration at_most) {
+        std::unique_lock lock{mutex, std::try_to_lock};
+        if (lock.owns_lock()) return lock;
+        if (at_most == unlimited)
+            lock.lock();
+        else
+            static_cast<void>(lock.try_lock_for(std::clamp(at_most, wait_least, wait_most)));
+        return lock;
+    }
+
+    [[nodiscard]] failure busy(duration at_most) const {
+        return store_failure(store_errc::unavailable,
+                             "the journal " + guard.path() + " was busy for longer than the " +
+                                 std::to_string(std::max(at_most, duration{}).count() / 1'000'000) +
+                                 " ms that the call had");
     }
 
     [[nodiscard]] failure stopped_failure() const {
@@ -229,6 +256,8 @@ class journal_engine {
   private:
     using pair = journal_pair<Calls>;
     static constexpr int looks_max = 20;
+    static constexpr duration wait_least = std::chrono::milliseconds{1};
+    static constexpr duration wait_most = std::chrono::hours{24};
     static constexpr std::uint64_t copied_at_once = std::uint64_t{64} << 10U;
 
     journal_reader reader_of(journal_header const& front) noexcept {
@@ -299,13 +328,7 @@ class journal_engine {
         synced_.store(pair_->next() - 1, std::memory_order_release);
         for (auto const& what : found) {
             if (records.contains(what.id)) continue;  // it had got its record
-            record intent;
-            intent.id = what.id;
-            intent.fingerprint = what.fingerprint;
-            intent.attempts = 1;
-            intent.created = what.started;
-            intent.updated = what.started;
-            if (auto saved = records.save(*this, intent); !saved.has_value()) {
+            if (auto saved = records.save(*this, what.as_record()); !saved.has_value()) {
                 if (saved.error().code() == make_error_code(store_errc::corrupt)) continue;
                 return saved.error();
             }

@@ -8,8 +8,10 @@
 #include <recoup/store/detail/journal_frame.hpp>
 #include <recoup/store/detail/membership.hpp>
 #include <recoup/store/detail/slot_hash.hpp>
+#include <recoup/store/record.hpp>
 
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -24,6 +26,17 @@ struct slot_content {
     operation_id id{};
     std::uint64_t fingerprint = 0;
     system_time started{};
+
+    /// The record of an operation that was begun, and of whose first attempt no more is known.
+    [[nodiscard]] record as_record() const {
+        record intent;
+        intent.id = id;
+        intent.fingerprint = fingerprint;
+        intent.attempts = 1;
+        intent.created = started;
+        intent.updated = started;
+        return intent;
+    }
 };
 
 /// The operations that are in flight and have needed no record yet: a table of fixed slots in a mapped
@@ -33,7 +46,7 @@ struct slot_content {
 /// goes the ordinary way, by `share`, and keeps the slot from being taken meanwhile: so the two ways see
 /// each other, and one identity is never begun twice.
 ///
-/// Thread safety: `begin`, `share`, `unshare`, `wants_to_join` and `end` at any time.
+/// Thread safety: all but `open`, `look` and `clear` at any time.
 class journal_slots {
   public:
     static constexpr std::size_t slot_count = 1024;
@@ -161,14 +174,32 @@ class journal_slots {
     /// Lets a slot go.
     ending end(int which) noexcept {
         auto const index = static_cast<std::size_t>(which);
-        auto& state = word(index);
         field(index, 8).store(0, std::memory_order_release);
-        auto const before = state.fetch_sub(taken, std::memory_order_acq_rel);
-        if ((before & waited) == 0) [[likely]]
-            return ending::free;
-        // Who waits gets a share in place of the slot; until then the mark keeps it from being begun.
-        state.fetch_add(share_one - waited, std::memory_order_acq_rel);
-        return ending::waited;
+        return let_go(index, word(index).fetch_sub(taken, std::memory_order_acq_rel));
+    }
+
+    /// Lets a slot go whose operation has not ended, and has no record: what it says stays, until
+    /// somebody has a record of that operation. Meanwhile nobody takes it.
+    ending abandon(int which) noexcept {
+        auto const index = static_cast<std::size_t>(which);
+        return let_go(index, word(index).fetch_add(abandoned - taken, std::memory_order_acq_rel));
+    }
+
+    /// What is abandoned of the identity of `hash` has a record now. The caller holds a share.
+    void forget_abandoned(std::uint64_t hash) noexcept {
+        auto const index = home(hash);
+        if ((word(index).load(std::memory_order_acquire) & abandoned) == 0 || !holds(index, hash))
+            return;
+        field(index, 8).store(0, std::memory_order_release);
+        word(index).fetch_and(~abandoned, std::memory_order_acq_rel);
+    }
+
+    /// What a slot says of its operation, `id`.
+    [[nodiscard]] slot_content content(int which, operation_ref const& id) const {
+        auto const index = static_cast<std::size_t>(which);
+        return {operation_id{id}, little(field(index, 16).load(std::memory_order_relaxed)),
+                system_time{duration{static_cast<std::int64_t>(
+                    little(field(index, 24).load(std::memory_order_relaxed)))}}};
     }
 
     /// Exchanges a slot for a share in it: its owner goes on the ordinary way.
@@ -215,12 +246,23 @@ class journal_slots {
     static constexpr std::string_view magic = "RECOUPS\n";
     static constexpr std::uint32_t format = 1;
     static constexpr std::size_t boot_bytes = 36;
-    // A slot's word: taken, waited for, the shares of those on the ordinary way, a sequence number.
+    // A slot's word: taken, waited for, abandoned, the shares of those on the ordinary way, a sequence
+    // number.
     static constexpr std::uint64_t taken = 1;
     static constexpr std::uint64_t waited = 2;
+    static constexpr std::uint64_t abandoned = 4;
     static constexpr std::uint64_t share_one = 1U << 8U;
     static constexpr std::uint64_t sequence_one = std::uint64_t{1} << 32U;
     static constexpr std::uint64_t sequence_mask = ~(sequence_one - 1);
+
+    /// `before`: the word of a slot when its owner let it go.
+    ending let_go(std::size_t index, std::uint64_t before) noexcept {
+        if ((before & waited) == 0) [[likely]]
+            return ending::free;
+        // Who waits gets a share in place of the slot; until then the mark keeps it from being begun.
+        word(index).fetch_add(share_one - waited, std::memory_order_acq_rel);
+        return ending::waited;
+    }
 
     static std::size_t home(std::uint64_t hash) noexcept {
         return static_cast<std::size_t>(hash >> 20U) % slot_count;
@@ -278,7 +320,8 @@ class journal_slots {
         return *reinterpret_cast<std::atomic<std::uint64_t>*>(slot(index) + at);
     }
 
-    /// Whether a slot that is taken, and cannot be taken anew while the caller has a share, is of `hash`.
+    /// Whether a slot that is taken or abandoned, and cannot be taken anew while the caller has a share, is
+    /// of `hash`.
     [[nodiscard]] bool holds(std::size_t index, std::uint64_t hash) const noexcept {
         while (true) {
             auto const sum = field(index, 8).load(std::memory_order_acquire);
@@ -297,7 +340,7 @@ class journal_slots {
         for (std::size_t i = 0; i != slot_count; ++i) {
             auto const* const at = data + head_bytes + i * slot_bytes;
             auto const state = number_at<std::uint64_t>(at);
-            if ((state & taken) == 0) continue;
+            if ((state & (taken | abandoned)) == 0) continue;
             std::string_view const bytes{data + texts_begin + i * identity_bytes_max,
                                          identity_bytes_max};
             auto const space = std::size_t{number_at<std::uint16_t>(at + 32)};

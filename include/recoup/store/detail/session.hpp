@@ -170,7 +170,7 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
   public:
     /// Ends the record of a failure.
     void failed(failure const& last) {
-        if (left_ || (!record_ && last.attempts() == 0)) return;
+        if (left_ || (!record_ && last.attempts() == 0)) return claim_.release();
         if (ensure_record() == writing::done) {
             auto& kept = *record_;
             kept.status = record_status::failed;

@@ -4,6 +4,7 @@
 #include <recoup/core/identity.hpp>
 #include <recoup/store/detail/running.hpp>
 #include <recoup/store/detail/slot_hash.hpp>
+#include <recoup/store/store_errc.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -37,8 +38,11 @@ class slotted_claim {
     slotted_claim() noexcept = default;
     slotted_claim(slotted_claim const&) = delete;
     slotted_claim& operator=(slotted_claim const&) = delete;
+    /// Whoever ends in good order has published or released before.
     ~slotted_claim() {
-        if (slot_ >= 0 || shares_ || registered_.held()) [[unlikely]]
+        if (slot_ >= 0) [[unlikely]]
+            abandon();
+        if (shares_ || registered_.held()) [[unlikely]]
             release();
     }
 
@@ -94,6 +98,7 @@ class slotted_claim {
 
     /// There is a record now, which says all that the slot does.
     void settle() {
+        if (shares_) table_->forget_abandoned(hash_);
         if (slot_ < 0) return;
         std::lock_guard const lock{slot_waiting_mutex()};
         registered_.adopt(store_, *id_);
@@ -110,6 +115,7 @@ class slotted_claim {
         publish_registered(result);
     }
 
+    /// Leaves an operation that has ended, or of which nothing has begun.
     [[gnu::noinline]] void release() noexcept {
         if (slot_ >= 0) leave_slot();
         registered_.release();
@@ -135,6 +141,21 @@ class slotted_claim {
             if (table != nullptr) table->unshare(hash);
         }
     };
+
+    /// The call ends by an exception in the middle of its first attempt: memory has run out, or the
+    /// thread is being cancelled. Nobody knows what that attempt has done, so the intent must outlive us.
+    [[gnu::cold, gnu::noinline]] void abandon() noexcept {
+        auto recorded = false;
+        try {
+            auto const saved = store_->save(table_->content(slot_, *id_).as_record());
+            // A conflict: the record had been made already.
+            recorded =
+                saved.has_value() || saved.error().code() == make_error_code(store_errc::conflict);
+        } catch (...) {}  // no memory for a record: the slot says it
+        if (recorded) return release();
+        if (table_->abandon(std::exchange(slot_, -1)) == table_type::ending::waited)
+            adopt_from_waiting();
+    }
 
     /// Returns: whether somebody waits; then what that one has entered is ours.
     bool leave_slot() noexcept {
