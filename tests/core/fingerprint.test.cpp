@@ -15,7 +15,7 @@ namespace {
 
 using recoup::detail::fingerprint_of;
 
-enum class colour : std::uint8_t { red = 1 };
+enum class shade : std::uint8_t { red = 1 };
 
 }  // namespace
 
@@ -39,7 +39,7 @@ TEST_CASE("Fingerprints are the same for every compiler, for they are stored") {
 TEST_CASE("What is the same input has the same fingerprint, whatever its type is called") {
     CHECK(fingerprint_of(5) == fingerprint_of(5L));
     CHECK(fingerprint_of(5) == fingerprint_of(5ULL));
-    CHECK(fingerprint_of(1) == fingerprint_of(colour::red));
+    CHECK(fingerprint_of(1) == fingerprint_of(shade::red));
     CHECK(fingerprint_of(1.5F) == fingerprint_of(1.5));
     CHECK(fingerprint_of(std::string{"x"}) == fingerprint_of("x"));
     CHECK(fingerprint_of(std::string{"x"}) == fingerprint_of(std::string_view{"x"}));
@@ -91,7 +91,7 @@ TEST_CASE("What is read before every call costs no allocation, and what is not i
     using recoup::detail::cheap_input;
     static_assert(cheap_input<int> && cheap_input<std::string> &&
                   cheap_input<std::filesystem::path>);
-    static_assert(cheap_input<colour> && cheap_input<double> && cheap_input<char const*>);
+    static_assert(cheap_input<shade> && cheap_input<double> && cheap_input<char const*>);
     static_assert(!cheap_input<std::vector<unsigned char>>);
     SUCCEED();
 }

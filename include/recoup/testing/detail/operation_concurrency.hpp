@@ -112,7 +112,7 @@ inline constexpr auto check_takes_once = [](auto& source, auto const& options, c
 };
 
 /// Every thread with an operation of its own, of which it writes step after step and the head. Where
-/// `with_fenced`, the first thread's writes are all too late.
+/// `with_fenced`, the first thread's writes are all too late, and go on for as long as the others write.
 inline constexpr auto write_side_by_side = [](auto& source, auto const& options, checker& seen,
                                               bool with_fenced) {
     auto const store = source.fresh();
@@ -125,29 +125,50 @@ inline constexpr auto write_side_by_side = [](auto& source, auto const& options,
     }
     std::vector<std::vector<step_record>> steps(options.threads);
     std::vector<std::vector<violation>> found(options.threads);
-    on_threads(options.threads, [&](unsigned thread) {
-        checker mine{"", found[thread]};
+    std::atomic<bool> begun{!with_fenced};
+    std::atomic<unsigned> writing{options.threads - 1};
+    auto const write_too_late = [&](checker& mine) {
+        auto late = heads.front();
+        ++late.epoch;
+        std::vector<step_record> const both{small_step(0, "late"), small_step(1000, "late")};
+        do {
+            result<write_receipt> const refused =
+                store->write(fenced_write(late, &heads.front(), both), unlimited);
+            mine.expect_error(refused, store_errc::fenced, "write under another epoch");
+            begun = true;
+            begun.notify_all();
+        } while (writing != 0);
+    };
+    auto const write_in_time = [&](unsigned thread, checker& mine) {
         auto& head = heads[thread];
         for (unsigned round = 0; round != options.rounds; ++round) {
             auto const step =
                 small_step(round, std::to_string(thread) + " " + std::to_string(round));
             std::vector<step_record> const both{step, small_step(1000, step.value)};
-            if (with_fenced && thread == 0) {
-                auto late = head;
-                ++late.epoch;
-                result<write_receipt> const refused =
-                    store->write(fenced_write(late, &head, both), unlimited);
-                mine.expect_error(refused, store_errc::fenced, "write under another epoch");
-                continue;
-            }
             head.progress = step.value;
             if (!write(*store, fenced_write(head, &head, both), mine)) return;
             steps[thread].push_back(step);
             // The last acknowledged write is what everybody sees from now on.
             if (round % 8 == 0 && !expect_operation(*store, head, mine)) return;
         }
-        if (!steps[thread].empty())
-            steps[thread].push_back(small_step(1000, steps[thread].back().value));
+        steps[thread].push_back(small_step(1000, steps[thread].back().value));
+    };
+    on_threads(options.threads, [&](unsigned thread) {
+        checker mine{"", found[thread]};
+        // Nobody waits for one who has left, be it by an exception of the store's.
+        struct leaving {
+            std::atomic<bool>& begun;
+            std::atomic<unsigned>& writing;
+            bool late;
+            ~leaving() {
+                if (!late) --writing;
+                begun = true;
+                begun.notify_all();
+            }
+        } const at_the_end{begun, writing, with_fenced && thread == 0};
+        if (at_the_end.late) return write_too_late(mine);
+        begun.wait(false);
+        write_in_time(thread, mine);
     });
     for (unsigned thread = 0; thread != options.threads; ++thread) {
         for (auto const& broken : found[thread]) seen.fail(broken.what);
