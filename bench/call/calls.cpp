@@ -42,6 +42,7 @@ std::map<std::string, samples> run_all(plan const& chosen) {
     add_success();
     add_breaker();
     add_failed_once();
+    add_guards();
     // Interleaved: a burst of noise hits a little of each instead of all of one.
     auto arguments = std::vector<std::string>{
         "bench", "--benchmark_enable_random_interleaving=true",
@@ -65,6 +66,7 @@ std::string difference_text(samples const& more, samples const& less) {
     return buffer;
 }
 
+double median(samples const& what) { return spread_of(what.nanoseconds).median; }
 double least(samples const& what) { return spread_of(what.nanoseconds).least; }
 
 }  // namespace
@@ -99,6 +101,32 @@ void measure_calls(plan const& chosen, report& into) {
                "≤ 12 ns", requirement::goal);
     above("call: failed once, above the hand-written loop", "call/failed_once/recoup",
           "call/failed_once/hand_written", 15);
+
+    // Beside what cannot be had for less: reading the clock, and a count that threads share.
+    auto const clock_read =
+        least(found.at("call/reply/clock_read")) - least(found.at("call/reply/hand_written"));
+    auto const guarded = [&](std::string const& title, std::string const& name, double clock_reads,
+                             double most) {
+        for (std::string const threads : {"", "/threads:2"}) {
+            auto const shared = median(found.at("call/reply/shared_count" + threads));
+            auto const bound =
+                clock_reads * clock_read + (threads.empty() ? most : most + 2 * shared);
+            auto const& with = found.at(name + threads);
+            auto const& without = found.at("call/reply/recoup" + threads);
+            into.judge(title + (threads.empty() ? "" : ", 2 threads"),
+                       least(with) - least(without) <= bound, difference_text(with, without),
+                       "≤ " + text(bound, "ns", 0) + " more", requirement::goal);
+        }
+    };
+    guarded("call: token bucket", "call/reply/recoup_token_bucket", 1, 15);
+    guarded("call: sliding window", "call/reply/recoup_sliding_window", 1, 25);
+    guarded("call: bulkhead", "call/reply/recoup_bulkhead", 0, 15);
+    guarded("call: concurrency limit", "call/reply/recoup_concurrency_limit", 2, 30);
+    auto const all = spread_of(found.at("call/reply/recoup_all_guards").nanoseconds);
+    auto const bare = spread_of(found.at("call/reply/bare").nanoseconds);
+    into.judge(
+        "call: deadline, breaker, token bucket and bulkhead together", all.least - bare.least <= 60,
+        text(all.least - bare.least, "ns") + " above the bare call", "≤ 60 ns", requirement::goal);
 
     auto allocated = 0.0;
     for (auto const& [name, one] : found)

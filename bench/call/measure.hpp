@@ -44,5 +44,6 @@ void add(char const* name, int threads, Run run) {
 void add_success();
 void add_breaker();
 void add_failed_once();
+void add_guards();
 
 }  // namespace bench

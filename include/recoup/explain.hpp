@@ -2,15 +2,18 @@
 #pragma once
 
 #include <recoup/core/time.hpp>
+#include <recoup/detail/permits.hpp>
 #include <recoup/detail/policy_set.hpp>
 #include <recoup/with_recovery.hpp>
 
 #include <algorithm>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <iosfwd>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <vector>
 
@@ -128,27 +131,19 @@ template <class F, class Policies>
         bound = one.total;
         made.stages.push_back("deadline: " + detail::span_text(one.total));
     });
-    auto const guards = [&](bool outside) {
-        std::size_t at = 0;
-        std::apply(
-            [&](auto const&... held) {
-                auto const show = [&](auto const& one) {
-                    using policy = typename std::remove_cvref_t<decltype(one)>::policy_type;
-                    if constexpr (detail::kind_of<policy> == policy_kind::guard) {
-                        if (Policies::outside_retry(at) == outside)
-                            made.stages.emplace_back(outside ? "guard: asked once an operation"
-                                                             : "guard: asked once an attempt");
-                    }
-                    ++at;
-                };
-                (show(held), ...);
-            },
-            policies.held);
+    auto const guards = [&]<bool Outside>(std::bool_constant<Outside>) {
+        auto const show = [&]<std::size_t At>(std::integral_constant<std::size_t, At>) {
+            made.stages.push_back(
+                std::string{detail::label_of<detail::guard_at<Policies, At>>()} +
+                (Outside ? ": asked once an operation" : ": asked once an attempt"));
+        };
+        std::apply([&](auto... position) { (show(position), ...); },
+                   typename detail::guard_positions<Policies, Outside>::type{});
     };
-    guards(true);
+    guards(std::true_type{});
     policies.template each<policy_kind::retry>(
         [&](auto const& one) { detail::explain_retry(made, one); });
-    guards(false);
+    guards(std::false_type{});
     made.stages.emplace_back("callable");
     if constexpr (requires { policies.template get<policy_kind::retry>().wait_when_rejected; } &&
                   Policies::template has<policy_kind::guard>) {

@@ -13,8 +13,11 @@
 #include <recoup/core/on.hpp>
 #include <recoup/core/result.hpp>
 #include <recoup/explain.hpp>
+#include <recoup/guard/bulkhead.hpp>
 #include <recoup/guard/circuit_breaker.hpp>
+#include <recoup/guard/concurrency_limit.hpp>
 #include <recoup/guard/deadline.hpp>
+#include <recoup/guard/rate_limiter.hpp>
 #include <recoup/observe/on_event.hpp>
 #include <recoup/retry/backoff.hpp>
 #include <recoup/retry/retry.hpp>

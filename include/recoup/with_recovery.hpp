@@ -69,7 +69,7 @@ class recovered {
 /// `std::expected<T, E>`; of `std::reference_wrapper<T>` for `T&`.
 ///
 /// The order of the policies does not matter: every policy knows its stage. From outside in: persist,
-/// deadline, retry, guards (circuit breakers), callable. Without a retry policy there is
+/// deadline, retry, guards (circuit breakers, rate limiters, bulkheads and concurrency limits), callable. Without a retry policy there is
 /// `retry{}`: 3 attempts, exponential backoff with full jitter.
 /// Example: `auto fetch = recoup::with_recovery(fetch_page, recoup::retry{.max_attempts = 5});`
 template <class F, class... Policies>

@@ -51,14 +51,15 @@ TEST_CASE("Stages are named outermost first, whatever the order of the arguments
         recoup::persist(store, {.name = "fetch", .when = recoup::persist_when::start, .retain = 1h},
                         by_input)));
     CHECK(made.stages == stages{"persist: \"fetch\", survives none", "deadline: 2 min",
-                                "retry: up to 5 attempts", "guard: asked once an attempt",
+                                "retry: up to 5 attempts", "circuit_breaker: asked once an attempt",
                                 "callable"});
     CHECK(made.recorded ==
           "attempts, budget, due time, token and checkpoint, from before the first attempt; a "
           "result is kept");
     auto const ordered = explain(with_recovery(fetch, recoup::in_order(breaker, retry{}, breaker)));
-    CHECK(ordered.stages == stages{"guard: asked once an operation", "retry: up to 3 attempts",
-                                   "guard: asked once an attempt", "callable"});
+    CHECK(ordered.stages == stages{"circuit_breaker: asked once an operation",
+                                   "retry: up to 3 attempts",
+                                   "circuit_breaker: asked once an attempt", "callable"});
 }
 
 TEST_CASE("Budgets add up, and so do the longest waits") {

@@ -141,7 +141,7 @@ TEST_CASE("An operation that ends between attempts tells the guard so, once") {
     diary second{"second "};
     second.admits = {true, false};
     auto const failed = with_recovery(faults.wrap(five), quick, first, second, recoup::on(other))();
-    CHECK(failed.error().stopped() == stop_reason::breaker_open);
+    CHECK(failed.error().stopped() == stop_reason::rejected);
     CHECK(failed.error().category() == category::network_connection);
     CHECK(first.told == trace{"first admitted", "first failed network_connection", "first admitted",
                               "first returned", "first over network_connection"});
@@ -157,14 +157,14 @@ TEST_CASE("A rejection ends the operation, and the callable is not called") {
     fault_plan faults{"ok"};
     auto const failed =
         with_recovery(faults.wrap(five), quick, seen, recoup::on(clock), std::ref(events))();
-    CHECK(failed.error().stopped() == stop_reason::breaker_open);
-    CHECK(failed.error().code() == recoup::errc::breaker_open);
+    CHECK(failed.error().stopped() == stop_reason::rejected);
+    CHECK(failed.error().code() == recoup::errc::rejected);
     CHECK(failed.error().category() == category::service_unavailable);
     CHECK(failed.error().attempts() == 0);
     CHECK(faults.calls() == 0);
     CHECK(seen.told == trace{"rejected"});
     CHECK(events.trace() == trace{"operation_started", "rejected service_unavailable",
-                                  "operation_failed service_unavailable breaker_open"});
+                                  "operation_failed service_unavailable rejected"});
 }
 
 TEST_CASE("A retry that is told to waits until the guard may admit again") {
@@ -202,13 +202,13 @@ TEST_CASE("Waiting for a guard ends with the budget, the deadline, or when it wi
         auto const failed =
             with_recovery(five, patient, seen, recoup::deadline{total}, recoup::on(clock))();
         CHECK(failed.error().attempts() == 0);
-        CHECK(failed.error().code() == recoup::errc::breaker_open);
+        CHECK(failed.error().code() == recoup::errc::rejected);
         return std::pair{failed.error().stopped(), seen.told.size()};
     };
-    CHECK(end(30s, recoup::unlimited) == std::pair{stop_reason::breaker_open, std::size_t{3}});
+    CHECK(end(30s, recoup::unlimited) == std::pair{stop_reason::rejected, std::size_t{3}});
     CHECK(end(30s, 45s) == std::pair{stop_reason::deadline, std::size_t{2}});
     CHECK(end(recoup::unlimited, recoup::unlimited) ==
-          std::pair{stop_reason::breaker_open, std::size_t{1}});
+          std::pair{stop_reason::rejected, std::size_t{1}});
 }
 
 TEST_CASE("Several guards admit all or none, in the order given") {
@@ -240,7 +240,7 @@ TEST_CASE("Outside of retry a guard is asked once an operation") {
     inside.told.clear();
     outside.admits = {false};
     auto const rejected = wrapped();
-    CHECK(rejected.error().stopped() == stop_reason::breaker_open);
+    CHECK(rejected.error().stopped() == stop_reason::rejected);
     CHECK(outside.told == trace{"outside rejected"});
     CHECK(inside.told.empty());
 }
@@ -295,4 +295,62 @@ TEST_CASE("A breaker and a retry cooperate: what is cured does not open it, what
     auto calls = 0;
     while (calls_dead().error().attempts() != 0) REQUIRE(++calls <= 100);
     CHECK(calls_dead().error().stopped() == stop_reason::breaker_open);
+}
+
+namespace {
+
+/// Guards that note in one list that they were asked.
+template <recoup::guard_stage Stage>
+struct noted_guard {
+    static constexpr recoup::guard_stage stage = Stage;
+    trace* asked;
+
+    explicit noted_guard(trace& in) : asked{&in} {}
+    noted_guard(noted_guard const&) = delete;
+    noted_guard& operator=(noted_guard const&) = delete;
+
+    struct permit {
+        explicit operator bool() const noexcept { return true; }
+        void succeeded(auto&) noexcept {}
+        void failed(category, bool, auto&) noexcept {}
+    };
+    permit try_acquire(auto&) noexcept {
+        asked->push_back(std::to_string(static_cast<int>(Stage)));
+        return {};
+    }
+    duration retry_in(auto&) const noexcept { return {}; }
+};
+
+}  // namespace
+
+TEST_CASE("guards are asked by their stages, or as written in in_order", "[with_recovery][guard]") {
+    trace asked;
+    noted_guard<recoup::guard_stage::room> room_guard{asked};
+    noted_guard<recoup::guard_stage::rate> rate_guard{asked};
+    noted_guard<recoup::guard_stage::breaker> breaker_guard{asked};
+    CHECK(with_recovery(five, room_guard, rate_guard, breaker_guard)());
+    CHECK(asked == trace{"0", "1", "2"});
+    asked.clear();
+    CHECK(with_recovery(five, recoup::in_order(retry{}, room_guard, rate_guard, breaker_guard))());
+    CHECK(asked == trace{"2", "1", "0"});
+    asked.clear();
+    CHECK(with_recovery(five, recoup::in_order(rate_guard, retry{}, room_guard, breaker_guard))());
+    CHECK(asked == trace{"1", "2", "0"});
+}
+
+TEST_CASE("with replaces a guard by one of its type, and leaves the others",
+          "[with_recovery][guard]") {
+    trace asked;
+    trace others;
+    noted_guard<recoup::guard_stage::rate> first{asked};
+    noted_guard<recoup::guard_stage::room> room_guard{asked};
+    noted_guard<recoup::guard_stage::rate> second{others};
+    noted_guard<recoup::guard_stage::breaker> added{others};
+    auto const call = with_recovery(five, first, room_guard);
+    CHECK(call.with(second)());
+    CHECK(asked == trace{"2"});
+    CHECK(others == trace{"1"});
+    CHECK(call.with(added)());
+    CHECK(asked == trace{"2", "1", "2"});
+    CHECK(others == trace{"1", "0"});
 }

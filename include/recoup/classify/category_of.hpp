@@ -14,7 +14,11 @@ namespace recoup::inline v1::detail {
 
 constexpr category category_of_errc(errc code) noexcept {
     switch (code) {
-        case errc::breaker_open: return category::service_unavailable;
+        case errc::breaker_open:
+        case errc::rejected:
+        case errc::bulkhead_full:
+        case errc::concurrency_limited: return category::service_unavailable;
+        case errc::rate_limited: return category::rate_limited;
         case errc::deadline_exceeded: return category::network_timeout;
         case errc::cancelled: return category::cancelled;
         case errc::no_value:

@@ -29,8 +29,12 @@ enum class errc {
     step_mismatch,       ///< the step was recorded with other arguments, or is of another kind
     step_running,  ///< a step of that name, or of that id, is running: it needs an id of its own
     step_limit,    ///< the operation has more steps than it may
-    not_transactional,  ///< the store has no transaction of the type that a step asks for
-    shut_down,          ///< operations were shut down before it ended
+    not_transactional,    ///< the store has no transaction of the type that a step asks for
+    shut_down,            ///< operations were shut down before it ended
+    rejected,             ///< a guard did not admit the attempt
+    rate_limited,         ///< a rate limiter did not admit the attempt
+    bulkhead_full,        ///< as many attempts as a bulkhead admits were running, and waiting
+    concurrency_limited,  ///< as many attempts as a dependency is seen to bear were running
 };
 
 namespace detail {
@@ -64,6 +68,11 @@ struct recoup_error_category final : std::error_category {
             case errc::step_limit: return "the operation has more steps than it may";
             case errc::not_transactional: return "the store has no such transaction";
             case errc::shut_down: return "operations were shut down";
+            case errc::rejected: return "a guard did not admit the attempt";
+            case errc::rate_limited: return "the rate limit of this caller is reached";
+            case errc::bulkhead_full: return "as many attempts as may run at once are running";
+            case errc::concurrency_limited:
+                return "as many attempts as the dependency bears are running";
         }
         return "unknown recoup error " + std::to_string(code);
     }

@@ -23,6 +23,7 @@ enum class stop_reason : std::uint8_t {
     blocked = 11,            ///< a durable operation is parked until somebody decides
     dead = 12,               ///< a durable operation crashed more often than it may
     shut_down = 13,          ///< durable operations were shut down; the next start goes on
+    rejected = 14,           ///< a guard other than a breaker did not admit it; the code says which
 };
 
 /// The name of `why`, as in the enumeration.
@@ -42,6 +43,7 @@ constexpr std::string_view to_string(stop_reason why) noexcept {
         case stop_reason::blocked: return "blocked";
         case stop_reason::dead: return "dead";
         case stop_reason::shut_down: return "shut_down";
+        case stop_reason::rejected: return "rejected";
     }
     return "none";
 }

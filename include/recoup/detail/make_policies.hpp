@@ -5,6 +5,7 @@
 #include <recoup/detail/policy_set.hpp>
 #include <recoup/retry/retry.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <tuple>
@@ -68,22 +69,26 @@ constexpr policy_place place_of(policy_kind kind) noexcept {
     return kind == policy_kind::deadline ? policy_place::around_retry : policy_place::last;
 }
 
-/// `old` where `given` has none of its kind; at the place of the first of a kind, all given ones.
+/// Whether the one takes the place of the other: both are of one kind, and guards of one type, for a
+/// breaker does nothing that a limiter does.
+template <class Held, class Other>
+inline constexpr bool alike =
+    held_kind<Held> == held_kind<Other> && held_kind<Held> != policy_kind::observer &&
+    (held_kind<Held> != policy_kind::guard ||
+     std::same_as<typename Held::policy_type, typename Other::policy_type>);
+
+template <class Held, class Others>
+inline constexpr bool alike_any = false;
+template <class Held, class... Other>
+inline constexpr bool alike_any<Held, std::tuple<Other...>> = (alike<Held, Other> || ...);
+
+/// `old` where `given` has none alike; at the place of the first of those alike, all given ones.
 template <class Old, class Given, std::size_t... I, std::size_t... J>
 auto merge_held(Old const& old, Given given, std::index_sequence<I...>, std::index_sequence<J...>) {
-    constexpr auto kind_of_old = []<std::size_t At>() {
-        return held_kind<std::tuple_element_t<At, Old>>;
-    };
-    constexpr auto kind_of_given = []<std::size_t At>() {
-        return held_kind<std::tuple_element_t<At, Given>>;
-    };
-    constexpr auto first_of_kind = [=]<std::size_t At>() {
-        constexpr auto kind = kind_of_old.template operator()<At>();
-        return find_policy<std::tuple_element_t<I, Old>...>(kind) == At;
-    };
-    auto given_of = [&]<policy_kind Kind>() {
+    // Those given that are alike.
+    auto given_for = [&]<class Held>(std::type_identity<Held>) {
         auto one = [&]<std::size_t At>() {
-            if constexpr (kind_of_given.template operator()<At>() == Kind)
+            if constexpr (alike<std::tuple_element_t<At, Given>, Held>)
                 return std::tuple{std::get<At>(given)};
             else
                 return std::tuple{};
@@ -93,28 +98,26 @@ auto merge_held(Old const& old, Given given, std::index_sequence<I...>, std::ind
     // What is added goes to the end, but persist and a deadline to their places in a written order:
     // in front of all, and around retry.
     [[maybe_unused]] auto add = [&]<std::size_t At, policy_place Where>() {
-        constexpr auto kind = kind_of_given.template operator()<At>();
-        constexpr bool is_new =
-            kind == policy_kind::observer || count_kind<std::tuple_element_t<I, Old>...>(kind) == 0;
-        if constexpr (is_new && place_of(kind) == Where)
+        using held = std::tuple_element_t<At, Given>;
+        if constexpr (!alike_any<held, Old> && place_of(held_kind<held>) == Where)
             return std::tuple{std::get<At>(given)};
         else
             return std::tuple{};
     };
     auto keep = [&]<std::size_t At>() {
-        constexpr auto kind = kind_of_old.template operator()<At>();
-        constexpr bool replaced = kind != policy_kind::observer &&
-                                  count_kind<std::tuple_element_t<J, Given>...>(kind) != 0;
-        if constexpr (!replaced && kind == policy_kind::retry)
+        using held = std::tuple_element_t<At, Old>;
+        constexpr bool first_alike =
+            !((I < At && alike<std::tuple_element_t<I, Old>, held>) || ...);
+        if constexpr (held_kind<held> == policy_kind::retry && !alike_any<held, Given>)
             return std::tuple_cat(add.template operator()<J, policy_place::around_retry>()...,
                                   std::tuple{std::get<At>(old)});
-        else if constexpr (!replaced)
+        else if constexpr (!alike_any<held, Given>)
             return std::tuple{std::get<At>(old)};
-        else if constexpr (kind == policy_kind::retry)
+        else if constexpr (held_kind<held> == policy_kind::retry)
             return std::tuple_cat(add.template operator()<J, policy_place::around_retry>()...,
-                                  given_of.template operator()<kind>());
-        else if constexpr (first_of_kind.template operator()<At>())
-            return given_of.template operator()<kind>();
+                                  given_for(std::type_identity<held>{}));
+        else if constexpr (first_alike)
+            return given_for(std::type_identity<held>{});
         else
             return std::tuple{};
     };

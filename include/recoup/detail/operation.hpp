@@ -62,8 +62,8 @@ class operation {
         }
         attempt_permits permits;
         if constexpr (attempt_permits::any) {
-            if (!permits.acquire(policies_, clock())) [[unlikely]]
-                return reject(permits);
+            if (auto const* refused = permits.acquire(policies_, clock(), *this)) [[unlikely]]
+                return reject(permits, *refused);
         }
         return proceed(permits);
     }
@@ -72,7 +72,8 @@ class operation {
     static constexpr bool is_direct =
         form == call_form::plain && !has<policy_kind::persist> && !has<policy_kind::deadline> &&
         !has<policy_kind::observer> && !has<policy_kind::stop> && !has<policy_kind::value_check> &&
-        !permits<Policies, true>::any && permits<Policies, false>::count <= 1;
+        !permits<Policies, true>::any && permits<Policies, false>::count <= 1 &&
+        !permits<Policies, false>::may_wait;
 
     /// The same as `run`: an operation is made only if the first attempt fails, or waits to be
     /// admitted.
@@ -106,6 +107,14 @@ class operation {
     operation_state& state() noexcept { return state_; }
     arguments_type& arguments() noexcept { return arguments_; }
     auto const& retry() const noexcept { return policies_.template get<policy_kind::retry>(); }
+
+    /// When the deadline is over.
+    steady_time give_up_at() const noexcept {
+        if constexpr (has<policy_kind::deadline>)
+            return give_up_at_;
+        else
+            return steady_time::max();
+    }
 
     /// What is left of the deadline; negative when it has passed.
     duration left() const noexcept {
@@ -265,17 +274,19 @@ class operation {
 
     /// Out of line, and quick, for it happens in floods.
     [[gnu::noinline]] static result_type reject_directly() noexcept {
-        auto outcome = result_type{in_place<failure>{}, rejection()};
-        failure_access::set_end(outcome.assume_error(), stop_reason::breaker_open, 0);
+        constexpr auto refused = attempt_permits::only_rejection();
+        auto outcome = result_type{in_place<failure>{}, rejection(refused)};
+        failure_access::set_end(outcome.assume_error(), refused.why, 0);
         return outcome;
     }
 
     [[gnu::noinline]] static result_type wait_directly(F& callable, Policies const& policies,
                                                        Args&&... args) {
-        auto outcome = result_type{in_place<failure>{}, rejection()};
+        constexpr auto refused = attempt_permits::only_rejection();
+        auto outcome = result_type{in_place<failure>{}, rejection(refused)};
         auto rest = operation{callable, policies, std::forward<Args>(args)...};
         auto none = attempt_permits{};
-        rest.recover(outcome, none, false);
+        rest.recover(outcome, none, &refused);
         return outcome;
     }
 
@@ -316,10 +327,10 @@ class operation {
         if (stopping())
             return give_up(failure{category::cancelled, errc::cancelled}, stop_reason::cancelled);
         if constexpr (operation_permits::any) {
-            if (!outer_permits_.acquire(policies_, clock())) {
-                auto const what = rejection();
+            if (auto const* refused = outer_permits_.acquire(policies_, clock(), *this)) {
+                auto const what = rejection(*refused);
                 emit(event_kind::rejected, &what);
-                return give_up(what, stop_reason::breaker_open);
+                return give_up(what, why_refused(*refused));
             }
         }
         if constexpr (has<policy_kind::deadline>) {
@@ -348,8 +359,8 @@ class operation {
     }
 
     static failure deadline_passed() { return failure{category::unknown, errc::deadline_exceeded}; }
-    static failure rejection() noexcept {
-        return failure{category::service_unavailable, errc::breaker_open};
+    static failure rejection(guard_rejection const& refused) noexcept {
+        return failure{refused.category, refused.code};
     }
 
     void start_deadline() noexcept {
@@ -466,20 +477,29 @@ class operation {
     }
 
     /// The first attempt was not admitted.
-    result_type reject(attempt_permits& permits) {
-        auto outcome = result_type{in_place<failure>{}, rejection()};
-        refuse(outcome, permits);
+    result_type reject(attempt_permits& permits, guard_rejection const& refused) {
+        auto outcome = result_type{in_place<failure>{}, rejection(refused)};
+        refuse(outcome, permits, refused);
         return outcome;
     }
 
     /// Goes on from a rejection: quick where it is the end, for rejections come in floods.
-    void refuse(result_type& outcome, attempt_permits& permits) {
+    void refuse(result_type& outcome, attempt_permits& permits, guard_rejection const& refused) {
         if (waits_when_rejected()) {
-            recover(outcome, permits, false);
+            recover(outcome, permits, &refused);
         } else {
             emit(event_kind::rejected, &outcome.assume_error());
-            end(outcome.assume_error(), stop_reason::breaker_open);
+            end(outcome.assume_error(), why_refused(refused));
         }
+    }
+
+    /// A guard that lets an attempt wait rejects it where nobody has time for that any more.
+    stop_reason why_refused(guard_rejection const& refused) const noexcept {
+        if constexpr (attempt_permits::may_wait || operation_permits::may_wait) {
+            if (stopping()) return stop_reason::cancelled;
+            if (left() <= duration{}) return stop_reason::deadline;
+        }
+        return refused.why;
     }
 
     bool waits_when_rejected() const noexcept { return waits_when_rejected(policies_); }
@@ -494,15 +514,16 @@ class operation {
             return false;
     }
 
-    /// Goes on from a failed or rejected attempt until a value or the end.
+    /// Goes on from an attempt that failed, or that was refused by a guard, until a value or the end.
     ///
     /// Pre: `outcome` holds a failure. Not marked as cold: it would be compiled for size, which
     /// makes a failed attempt twice as slow.
     [[gnu::noinline]] void recover(result_type& outcome, attempt_permits& permits,
-                                   bool called = true) {
+                                   guard_rejection const* refused = nullptr) {
         auto driven = make_machine();
+        auto called = refused == nullptr;
         auto next = called ? after_failure(driven, outcome.assume_error(), permits)
-                           : after_rejection(driven, outcome.assume_error());
+                           : after_rejection(driven, *refused);
         // Whether guards were told of a failed attempt that another one follows.
         [[maybe_unused]] auto open = called && next.next == step::action::attempt;
         while (true) {
@@ -518,8 +539,8 @@ class operation {
             }
             if constexpr (has_state) state_.attempt = driven.attempt();
             if constexpr (attempt_permits::any) {
-                if (!permits.acquire(policies_, clock())) {
-                    next = after_rejection(driven, rejection());
+                if (auto const* again = permits.acquire(policies_, clock(), *this)) {
+                    next = after_rejection(driven, *again);
                     continue;
                 }
             }
@@ -565,16 +586,19 @@ class operation {
         return next;
     }
 
-    step after_rejection(machine& driven, failure what) {
+    step after_rejection(machine& driven, guard_rejection const& refused) {
+        auto what = rejection(refused);
         emit(event_kind::rejected, &what);
-        failure_access::set_end(what, stop_reason::breaker_open, made_);
+        auto const why = why_refused(refused);
+        failure_access::set_end(what, why, made_);
         if constexpr (attempt_permits::any) {
+            if (why != refused.why) return {.why = why};
             return driven.rejected(what, waits_when_rejected(),
                                    attempt_permits::retry_in(policies_, clock()), left(),
                                    clock().random());
         } else {
             static_cast<void>(driven);
-            return {.why = stop_reason::breaker_open};
+            return {.why = why};
         }
     }
 

@@ -3,6 +3,8 @@
 
 #include <recoup/core/category.hpp>
 #include <recoup/detail/policy_set.hpp>
+#include <recoup/guard/guard.hpp>
+#include <recoup/guard/rejection.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -13,22 +15,41 @@
 
 namespace recoup::inline v1::detail {
 
-/// The guards of a set that stand inside retry (`Outside` false) or outside of it, as positions.
+template <class Policies, std::size_t At>
+using guard_at = typename std::tuple_element_t<At, decltype(Policies::held)>::policy_type;
+
+/// The guards of a set that stand inside retry (`Outside` false) or outside of it, as positions in the order
+/// in which they are asked: as written, or by their stages.
 template <class Policies, bool Outside, class Sequence = std::make_index_sequence<Policies::size>>
 struct guard_positions;
 
 template <class Policies, bool Outside, std::size_t... I>
 struct guard_positions<Policies, Outside, std::index_sequence<I...>> {
-    template <std::size_t Position>
+    template <std::size_t Position, guard_stage... Stage>
     static constexpr auto one() {
         using held = std::tuple_element_t<Position, decltype(Policies::held)>;
         if constexpr (held_kind<held> == policy_kind::guard &&
-                      Policies::outside_retry(Position) == Outside)
-            return std::tuple<std::integral_constant<std::size_t, Position>>{};
-        else
+                      Policies::outside_retry(Position) == Outside) {
+            if constexpr (((stage_of<guard_at<Policies, Position>>() == Stage) || ...))
+                return std::tuple<std::integral_constant<std::size_t, Position>>{};
+            else
+                return std::tuple<>{};
+        } else {
             return std::tuple<>{};
+        }
     }
-    using type = decltype(std::tuple_cat(one<I>()...));
+    template <guard_stage... Stage>
+    static constexpr auto all() {
+        return std::tuple_cat(one<I, Stage...>()...);
+    }
+    static constexpr auto in_order() {
+        using enum guard_stage;
+        if constexpr (Policies::ordered)
+            return all<breaker, rate, room>();
+        else
+            return std::tuple_cat(all<breaker>(), all<rate>(), all<room>());
+    }
+    using type = decltype(in_order());
 };
 
 /// The permits of one attempt (or one operation) from all guards of a scope: all or none.
@@ -42,10 +63,28 @@ class permits<Policies, Outside, std::tuple<Position...>> {
     static constexpr std::size_t count = sizeof...(Position);
     static constexpr bool any = count != 0;
 
-    /// Asks the guards, outermost first, and stops at the first that rejects.
-    template <class Clock>
-    bool acquire(Policies const& policies, Clock& clock) noexcept {
-        return (acquire_one<Position::value>(policies, clock) && ...);
+    /// Whether one of them may let an attempt wait.
+    static constexpr bool may_wait = (waiting_guard<guard_at<Policies, Position::value>> || ...);
+
+    /// Asks the guards, outermost first, and stops at the first that rejects. `limits`: as `operation`'s
+    /// `give_up_at()` and `stop_token()`, asked only by guards that may wait.
+    ///
+    /// Returns: null, or what the guard that rejected says of it.
+    template <class Clock, class Limits>
+    [[nodiscard]] guard_rejection const* acquire(Policies const& policies, Clock& clock,
+                                                 Limits const& limits) noexcept {
+        guard_rejection const* refused = nullptr;
+        static_cast<void>(
+            ((refused = acquire_one<Position::value>(policies, clock, limits), !refused) && ...));
+        return refused;
+    }
+
+    /// What the only guard says where it rejects.
+    static constexpr guard_rejection only_rejection() noexcept {
+        if constexpr (count == 1)
+            return (rejection_at<Position::value>, ...);
+        else
+            return {};
     }
 
     /// Takes over the permit of the only guard.
@@ -99,19 +138,26 @@ class permits<Policies, Outside, std::tuple<Position...>> {
     /// By position, for two guards may be of one type.
     template <std::size_t At>
     struct slot_at {
-        using guard_type = typename std::tuple_element_t<At, decltype(Policies::held)>::policy_type;
-        std::optional<typename guard_type::permit> permit;
+        std::optional<typename guard_at<Policies, At>::permit> permit;
     };
 
-    template <std::size_t At, class Clock>
-    bool acquire_one(Policies const& policies, Clock& clock) noexcept {
+    template <std::size_t At, class Clock, class Limits>
+    guard_rejection const* acquire_one(Policies const& policies, Clock& clock,
+                                       [[maybe_unused]] Limits const& limits) noexcept {
         auto& permit = std::get<slot_at<At>>(held_).permit;
-        permit.emplace(std::get<At>(policies.held).get().try_acquire(clock));
+        auto& gate = std::get<At>(policies.held).get();
+        if constexpr (waiting_guard<guard_at<Policies, At>>)
+            permit.emplace(gate.acquire(clock, limits.give_up_at(), limits.stop_token()));
+        else
+            permit.emplace(gate.try_acquire(clock));
         if (*permit) [[likely]]
-            return true;
+            return nullptr;
         release();
-        return false;
+        return &rejection_at<At>;
     }
+
+    template <std::size_t At>
+    static constexpr guard_rejection rejection_at = rejection_of<guard_at<Policies, At>>();
 
     std::tuple<slot_at<Position::value>...> held_;
 };

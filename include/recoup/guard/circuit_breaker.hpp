@@ -3,11 +3,15 @@
 
 #include <recoup/core/category.hpp>
 #include <recoup/core/clock.hpp>
+#include <recoup/core/errc.hpp>
+#include <recoup/core/stop_reason.hpp>
 #include <recoup/core/time.hpp>
 #include <recoup/guard/circuit_breaker_options.hpp>
 #include <recoup/guard/detail/breaker_word.hpp>
 #include <recoup/guard/detail/outcome_bits.hpp>
 #include <recoup/guard/detail/state_listeners.hpp>
+#include <recoup/guard/guard.hpp>
+#include <recoup/guard/rejection.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -48,6 +52,13 @@ class circuit_breaker {
         std::uint32_t failures = 0;  ///< of these
         std::uint64_t opened = 0;    ///< how often it opened
     };
+
+    static constexpr guard_stage stage = guard_stage::breaker;
+    static constexpr std::string_view label = "circuit_breaker";
+
+    /// What a rejected attempt fails with.
+    static constexpr guard_rejection rejection{category::service_unavailable, errc::breaker_open,
+                                               stop_reason::breaker_open};
 
     /// Throws: std::invalid_argument that names the option that is wrong; std::bad_alloc.
     explicit circuit_breaker(circuit_breaker_options options = {});

@@ -3,11 +3,22 @@
 
 #include <recoup/core/category.hpp>
 #include <recoup/core/clock.hpp>
+#include <recoup/core/time.hpp>
 
 #include <concepts>
+#include <cstdint>
+#include <stop_token>
+#include <string_view>
 #include <utility>
 
 namespace recoup::inline v1 {
+
+/// Where a guard stands among those of a call, outermost first, if their order is not written.
+enum class guard_stage : std::uint8_t {
+    breaker,  ///< whether what is called is fit to be called at all
+    rate,     ///< how often it is called
+    room,     ///< how many calls run at a time: held only while one really runs
+};
 
 /// Admits attempts or rejects them, and learns how they end: a circuit breaker, say.
 ///
@@ -17,6 +28,11 @@ namespace recoup::inline v1 {
 ///   the operation ends with it; one that is destroyed untold says nothing about the callee, and
 ///   gives back what it held.
 /// - `retry_in` is how long it will take until it may admit again.
+/// - Optional: `acquire(clock, give_up_at, stop_token) noexcept`, as `try_acquire`, but it may wait: until
+///   `give_up_at` at the latest, and no longer than until a stop is requested.
+/// - Optional: `static constexpr guard_rejection rejection`, what a rejected attempt fails with.
+/// - Optional: `static constexpr guard_stage stage`, `breaker` without it; and `static constexpr
+///   std::string_view label`, what `explain` calls it.
 /// - Optional: `operation_failed(what, clock) noexcept`, told where an operation ends in failure between
 ///   attempts (it was stopped, its record was lost, a guard rejected the next attempt) after the
 ///   permit of the last one was told that the operation goes on.
@@ -30,6 +46,33 @@ concept guard = requires(G& gate, real_clock& time, typename G::permit& permit, 
     { permit.failed(what, true, time) } noexcept;
     { gate.retry_in(time) } noexcept -> std::same_as<duration>;
     requires std::movable<typename G::permit>;
+};
+
+namespace detail {
+
+template <class G>
+constexpr guard_stage stage_of() noexcept {
+    if constexpr (requires { guard_stage{G::stage}; })
+        return G::stage;
+    else
+        return guard_stage::breaker;
+}
+
+template <class G>
+constexpr std::string_view label_of() noexcept {
+    if constexpr (requires { std::string_view{G::label}; })
+        return G::label;
+    else
+        return "guard";
+}
+
+}  // namespace detail
+
+/// A guard that may let an attempt wait for its turn.
+template <class G>
+concept waiting_guard = guard<G> && requires(G& gate, real_clock& time, steady_time until,
+                                             std::stop_token const& stop) {
+    { gate.acquire(time, until, stop) } noexcept -> std::same_as<typename G::permit>;
 };
 
 }  // namespace recoup::inline v1

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <recoup/core/category.hpp>
+#include <recoup/core/clock.hpp>
+#include <recoup/core/errc.hpp>
+#include <recoup/core/stop_reason.hpp>
+#include <recoup/core/time.hpp>
+#include <recoup/guard/bulkhead_options.hpp>
+#include <recoup/guard/detail/waiting_line.hpp>
+#include <recoup/guard/guard.hpp>
+#include <recoup/guard/rejection.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <stop_token>
+#include <string_view>
+#include <utility>
+
+namespace recoup::inline v1 {
+
+/// Lets only so many attempts run at a time, so that one slow dependency does not take all threads and
+/// connections with it. Of the others so many wait, first come first served; the rest is rejected at
+/// once with `errc::bulkhead_full`.
+///
+/// Give it as an lvalue, which must outlive the wrappers, or as a `std::shared_ptr`.
+/// Thread safety: all members may be called concurrently. An attempt that is admitted at once, and the end
+/// of one for which nobody waits, take one atomic operation each; there is a lock only between those who
+/// wait and those who make room for them.
+/// Example: `bulkhead downloads{{.at_once = 4, .waiting = 100}};`
+class bulkhead {
+  public:
+    class permit;
+
+    /// What it has at the moment.
+    struct counters {
+        std::uint32_t running = 0;
+        std::uint32_t waiting = 0;
+    };
+
+    static constexpr guard_stage stage = guard_stage::room;
+    static constexpr std::string_view label = "bulkhead";
+
+    /// What a rejected attempt fails with.
+    static constexpr guard_rejection rejection{category::service_unavailable, errc::bulkhead_full,
+                                               stop_reason::rejected};
+
+    /// Throws: std::invalid_argument that names the option that is wrong.
+    explicit bulkhead(bulkhead_options const& options = {}) : options_{detail::checked(options)} {}
+    bulkhead(bulkhead const&) = delete;
+    bulkhead& operator=(bulkhead const&) = delete;
+
+    /// Asks for one attempt, without waiting.
+    template <clock Clock>
+    [[nodiscard]] permit try_acquire(Clock& /*time*/) noexcept;
+
+    /// Asks for one attempt, and waits for it where there is room to.
+    template <clock Clock>
+    [[nodiscard]] permit acquire(Clock& time, steady_time give_up_at,
+                                 std::stop_token const& stop) noexcept;
+
+    /// Zero: nobody knows when an attempt ends.
+    template <clock Clock>
+    [[nodiscard]] duration retry_in(Clock& /*time*/) const noexcept {
+        return duration{};
+    }
+
+    [[nodiscard]] counters snapshot() const noexcept {
+        auto const now = word_.load(std::memory_order_relaxed);
+        return {running(now), waiting(now)};
+    }
+
+    /// What it was made with.
+    [[nodiscard]] bulkhead_options const& options() const noexcept { return options_; }
+
+  private:
+    // The attempts that run, and above them those that wait.
+    using word = std::uint64_t;
+    static constexpr word one_running = 1;
+    static constexpr word one_waiting = word{1} << 32U;
+    static constexpr std::uint32_t running(word now) noexcept {
+        return static_cast<std::uint32_t>(now);
+    }
+    static constexpr std::uint32_t waiting(word now) noexcept {
+        return static_cast<std::uint32_t>(now >> 32U);
+    }
+
+    /// Nobody overtakes those who wait.
+    bool enter() noexcept {
+        auto now = word_.load(std::memory_order_relaxed);
+        while (waiting(now) == 0 && running(now) < options_.at_once)
+            if (word_.compare_exchange_weak(now, now + one_running, std::memory_order_acquire,
+                                            std::memory_order_relaxed))
+                return true;
+        return false;
+    }
+
+    /// Enters, or becomes one of those who wait. Pre: `mutex_` is held.
+    /// Returns: whether neither was possible.
+    bool enter_or_count_as_waiting(bool& entered) noexcept {
+        auto now = word_.load(std::memory_order_relaxed);
+        while (true) {
+            entered = waiting(now) == 0 && running(now) < options_.at_once;
+            if (!entered && waiting(now) >= options_.waiting) return false;
+            if (word_.compare_exchange_weak(now, now + (entered ? one_running : one_waiting),
+                                            std::memory_order_acquire, std::memory_order_relaxed))
+                return true;
+        }
+    }
+
+    void leave() noexcept {
+        auto now = word_.load(std::memory_order_relaxed);
+        while (waiting(now) == 0)
+            if (word_.compare_exchange_weak(now, now - one_running, std::memory_order_release,
+                                            std::memory_order_relaxed))
+                return;
+        hand_over();
+    }
+
+    /// Gives one's place to the first of those who wait.
+    [[gnu::noinline]] void hand_over() noexcept {
+        std::lock_guard const lock{mutex_};
+        if (line_.admit_first())
+            word_.fetch_sub(one_waiting, std::memory_order_acq_rel);  // the place stays taken
+        else
+            word_.fetch_sub(one_running, std::memory_order_release);  // all of them have just left
+    }
+
+    template <clock Clock>
+    bool wait_for_turn(Clock& time, steady_time until, std::stop_token const& stop);
+
+    bulkhead_options const options_;
+    alignas(64) std::atomic<word> word_{0};  // `waiting` changes only under the mutex
+    std::mutex mutex_;
+    detail::waiting_line line_;
+};
+
+/// The leave for one attempt, false where it was rejected. Its end gives the place back.
+///
+/// Thread safety: none; it belongs to the thread that runs the attempt.
+class [[nodiscard]] bulkhead::permit {
+  public:
+    /// A rejection.
+    permit() noexcept = default;
+    permit(permit&& other) noexcept : bulkhead_{std::exchange(other.bulkhead_, nullptr)} {}
+    permit& operator=(permit&& other) noexcept {
+        std::swap(bulkhead_, other.bulkhead_);
+        return *this;
+    }
+    ~permit() {
+        if (bulkhead_) bulkhead_->leave();
+    }
+
+    explicit operator bool() const noexcept { return bulkhead_ != nullptr; }
+    /// How the attempt ends changes nothing.
+    template <clock Clock>
+    void succeeded(Clock& /*time*/) noexcept {}
+    template <clock Clock>
+    void failed(category /*what*/, bool /*operation_over*/, Clock& /*time*/) noexcept {}
+
+  private:
+    friend class bulkhead;
+    explicit permit(bulkhead& of) noexcept : bulkhead_{&of} {}
+
+    bulkhead* bulkhead_ = nullptr;
+};
+
+template <clock Clock>
+bulkhead::permit bulkhead::try_acquire(Clock& /*time*/) noexcept {
+    return enter() ? permit{*this} : permit{};
+}
+
+template <clock Clock>
+bulkhead::permit bulkhead::acquire(Clock& time, steady_time give_up_at,
+                                   std::stop_token const& stop) noexcept {
+    if (enter()) [[likely]]
+        return permit{*this};
+    if (options_.waiting == 0 || stop.stop_requested()) return permit{};
+    auto const until = std::min(saturating_add(time.now(), options_.wait_at_most), give_up_at);
+    try {
+        return wait_for_turn(time, until, stop) ? permit{*this} : permit{};
+    } catch (...) {
+        return permit{};  // no memory to wait with
+    }
+}
+
+template <clock Clock>
+bool bulkhead::wait_for_turn(Clock& time, steady_time until, std::stop_token const& stop) {
+    detail::waiting_line::place place{stop};
+    {
+        std::lock_guard const lock{mutex_};
+        auto entered = false;
+        if (!enter_or_count_as_waiting(entered)) return false;
+        if (entered) return true;
+        line_.join(place);
+    }
+    auto const leave_line = [&]() noexcept {
+        std::lock_guard const lock{mutex_};
+        if (place.admitted()) return true;
+        line_.leave(place);
+        word_.fetch_sub(one_waiting, std::memory_order_acq_rel);
+        return false;
+    };
+    try {
+        static_cast<void>(time.wait_until(until, place.wake()));
+    } catch (...) {
+        if (leave_line()) return true;
+        throw;
+    }
+    return leave_line();
+}
+
+}  // namespace recoup::inline v1

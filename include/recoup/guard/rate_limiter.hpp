@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <recoup/core/category.hpp>
+#include <recoup/core/clock.hpp>
+#include <recoup/core/errc.hpp>
+#include <recoup/core/stop_reason.hpp>
+#include <recoup/core/time.hpp>
+#include <recoup/guard/detail/sliding_log.hpp>
+#include <recoup/guard/detail/token_bucket_state.hpp>
+#include <recoup/guard/guard.hpp>
+#include <recoup/guard/rate_limit.hpp>
+#include <recoup/guard/rejection.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <stop_token>
+#include <string_view>
+
+namespace recoup::inline v1 {
+
+/// Makes no more calls than what is called allows, whatever they come to: each attempt counts, also one
+/// that fails. One beyond the limit waits for its turn, where the limit says `waiting`, or is rejected
+/// with `errc::rate_limited`.
+///
+/// What was admitted stays counted, also where another guard rejects the attempt after it, or a stop is
+/// requested while it waits: the limit is never exceeded for what did not happen. With a token bucket
+/// those who wait get their turns in the order in which they came.
+///
+/// Give it as an lvalue, which must outlive the wrappers, or as a `std::shared_ptr`.
+/// Thread safety: all members may be called concurrently; there is no lock. An admission reads the clock
+/// and writes one shared word (token bucket) or two (sliding window).
+/// Example: `rate_limiter limiter{token_bucket(100, 1s).waiting(5s)};`
+class rate_limiter {
+  public:
+    /// The leave for one attempt.
+    class [[nodiscard]] permit {
+      public:
+        explicit operator bool() const noexcept { return admitted_; }
+        /// How the attempt ends changes nothing.
+        template <clock Clock>
+        void succeeded(Clock& /*time*/) noexcept {}
+        template <clock Clock>
+        void failed(category /*what*/, bool /*operation_over*/, Clock& /*time*/) noexcept {}
+
+      private:
+        friend class rate_limiter;
+        explicit permit(bool admitted) noexcept : admitted_{admitted} {}
+        bool admitted_;
+    };
+
+    static constexpr guard_stage stage = guard_stage::rate;
+    static constexpr std::string_view label = "rate_limiter";
+
+    /// What a rejected attempt fails with.
+    static constexpr guard_rejection rejection{category::rate_limited, errc::rate_limited,
+                                               stop_reason::rejected};
+
+    /// Throws: std::invalid_argument that names what is wrong with the limit; std::bad_alloc.
+    explicit rate_limiter(rate_limit const& limit)
+        : limit_{detail::checked(limit)}, bucket_{limit} {
+        if (limit.counted_by == rate_limit::method::sliding_window) window_.emplace(limit);
+    }
+    rate_limiter(rate_limiter const&) = delete;
+    rate_limiter& operator=(rate_limiter const&) = delete;
+
+    /// Asks for one attempt. A rejection takes nanoseconds, and does not throw.
+    template <clock Clock>
+    [[nodiscard]] permit try_acquire(Clock& time) noexcept {
+        auto const now = time.now();
+        return permit{window_ ? window_->take(now) : bucket_.take(now) <= duration{}};
+    }
+
+    /// The same, and waits for its turn where that comes in time: within the limit's `wait_at_most` and
+    /// before `give_up_at`.
+    template <clock Clock>
+    [[nodiscard]] permit acquire(Clock& time, steady_time give_up_at,
+                                 std::stop_token const& stop) noexcept {
+        auto now = time.now();
+        auto const until = std::min(saturating_add(now, limit_.wait_at_most), give_up_at);
+        try {
+            if (!window_) {
+                auto const at_most = std::max(saturating_between(now, until), duration{});
+                auto const turn = bucket_.take(now, at_most);
+                if (turn > at_most) return permit{false};
+                return permit{turn <= duration{} ||
+                              time.wait_until(saturating_add(now, turn), stop)};
+            }
+            while (!window_->take(now)) {
+                auto const turn = saturating_add(now, window_->next_in(now));
+                if (turn > until || !time.wait_until(turn, stop)) return permit{false};
+                now = time.now();
+            }
+            return permit{true};
+        } catch (...) {
+            return permit{false};  // no memory to wait with
+        }
+    }
+
+    /// How long until one more may pass, if nobody else comes first.
+    template <clock Clock>
+    [[nodiscard]] duration retry_in(Clock& time) const noexcept {
+        auto const now = time.now();
+        return window_ ? window_->next_in(now) : bucket_.next_in(now);
+    }
+
+    /// What it was made with.
+    [[nodiscard]] rate_limit const& limit() const noexcept { return limit_; }
+
+  private:
+    rate_limit limit_;
+    detail::token_bucket_state bucket_;
+    std::optional<detail::sliding_log> window_{};  ///< where it is one
+};
+
+}  // namespace recoup::inline v1
