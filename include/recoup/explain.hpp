@@ -120,6 +120,8 @@ template <class F, class Policies>
     using detail::policy_kind;
     auto made = explanation{};
     auto const& policies = wrapped.policies();
+    policies.template each<policy_kind::fallback>(
+        [&](auto const&) { made.stages.emplace_back("fallback"); });
     policies.template each<policy_kind::persist>([&](auto const& one) {
         auto const& options = one.options();
         made.stages.push_back("persist: \"" + options.name + "\", survives " +

@@ -17,10 +17,13 @@
 #include <recoup/guard/circuit_breaker.hpp>
 #include <recoup/guard/concurrency_limit.hpp>
 #include <recoup/guard/deadline.hpp>
+#include <recoup/guard/fallback.hpp>
 #include <recoup/guard/rate_limiter.hpp>
 #include <recoup/observe/on_event.hpp>
 #include <recoup/retry/backoff.hpp>
+#include <recoup/retry/not_idempotent.hpp>
 #include <recoup/retry/retry.hpp>
+#include <recoup/retry/retry_budget.hpp>
 #include <recoup/retry/retry_if.hpp>
 #include <recoup/store/persist.hpp>
 #include <recoup/with_recovery.hpp>

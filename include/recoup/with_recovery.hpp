@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/detail/fall_back.hpp>
 #include <recoup/detail/make_policies.hpp>
 #include <recoup/detail/operation.hpp>
 
@@ -33,11 +34,14 @@ class recovered {
             !detail::coroutine_return<detail::raw_return_t<F, Args...>, Args...>,
             "recoup: the callable is a coroutine: include the header that adapts its return "
             "type (<recoup/async/asio.hpp> for boost::asio::awaitable)");
-        using operation = detail::operation<F, Policies, Args...>;
-        if constexpr (operation::is_direct)
-            return operation::run_directly(callable_, policies_, std::forward<Args>(args)...);
-        else
-            return operation{callable_, policies_, std::forward<Args>(args)...}.run();
+        if constexpr (Policies::template has<detail::policy_kind::fallback>) {
+            auto outcome = call(std::forward<Args>(args)...);
+            if (!outcome.has_value()) [[unlikely]]
+                fall_back(outcome, args...);
+            return outcome;
+        } else {
+            return call(std::forward<Args>(args)...);
+        }
     }
 
     /// The same callable with other policies for one call: each replaces the one of its kind;
@@ -57,6 +61,30 @@ class recovered {
     [[nodiscard]] Policies const& policies() const noexcept { return policies_; }
 
   private:
+    template <class... Args>
+    [[gnu::always_inline]] detail::wrapped_return_t<F, Args...> call(Args&&... args) const {
+        using operation = detail::operation<F, Policies, Args...>;
+        if constexpr (operation::is_direct)
+            return operation::run_directly(callable_, policies_, std::forward<Args>(args)...);
+        else
+            return operation{callable_, policies_, std::forward<Args>(args)...}.run();
+    }
+
+    template <class Result, class... Args>
+    [[gnu::noinline]] void fall_back(Result& outcome, Args&... args) const {
+        static_assert(
+            !detail::consumes_arguments(detail::call_form_of<F, Args...>),
+            "recoup: the callable takes its arguments with it, and leaves none for a fallback");
+        using operation = detail::operation<F, Policies, Args&...>;
+        auto const again = [&](auto&... with) -> Result
+            requires detail::callable_with<F, decltype(with)...>
+        { return call(with...); };
+        auto const guarded = [](auto const& invoke) { return operation::guarded(invoke); };
+        detail::fallbacks<Result, Policies, decltype(again), decltype(guarded)>{policies_, again,
+                                                                                guarded}
+            .ask(outcome, args...);
+    }
+
     // A callable with state is called from a const wrapper: its thread safety is its own.
     mutable F callable_;
     Policies policies_;
@@ -68,8 +96,8 @@ class recovered {
 /// callable returns: of `T` for `T`, `result<T>`, any Outcome result, `std::optional<T>` and
 /// `std::expected<T, E>`; of `std::reference_wrapper<T>` for `T&`.
 ///
-/// The order of the policies does not matter: every policy knows its stage. From outside in: persist,
-/// deadline, retry, guards (circuit breakers, rate limiters, bulkheads and concurrency limits), callable. Without a retry policy there is
+/// The order of the policies does not matter: every policy knows its stage. From outside in: fallback,
+/// persist, deadline, retry, guards (circuit breakers, rate limiters, bulkheads and concurrency limits), callable. Without a retry policy there is
 /// `retry{}`: 3 attempts, exponential backoff with full jitter.
 /// Example: `auto fetch = recoup::with_recovery(fetch_page, recoup::retry{.max_attempts = 5});`
 template <class F, class... Policies>

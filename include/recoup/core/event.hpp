@@ -32,6 +32,7 @@ enum class event_kind : std::uint8_t {
     step_failed,          ///< a step ended in failure, or was not begun because it does not fit
     step_unreached,       ///< the body has ended without asking for a step that is recorded
     step_undone,          ///< the compensation of a step has run
+    fell_back,            ///< an operation has failed, and a fallback stands in for it
 };
 
 /// The name of `kind`, as in the enumeration.
@@ -57,6 +58,7 @@ constexpr std::string_view to_string(event_kind kind) noexcept {
         case event_kind::step_failed: return "step_failed";
         case event_kind::step_unreached: return "step_unreached";
         case event_kind::step_undone: return "step_undone";
+        case event_kind::fell_back: return "fell_back";
     }
     return "unknown";
 }

@@ -24,6 +24,8 @@ enum class stop_reason : std::uint8_t {
     dead = 12,               ///< a durable operation crashed more often than it may
     shut_down = 13,          ///< durable operations were shut down; the next start goes on
     rejected = 14,           ///< a guard other than a breaker did not admit it; the code says which
+    not_idempotent = 15,     ///< it may have happened, and must not happen twice
+    retried_within = 16,     ///< a wrapped call inside the attempt had tried again already
 };
 
 /// The name of `why`, as in the enumeration.
@@ -44,6 +46,8 @@ constexpr std::string_view to_string(stop_reason why) noexcept {
         case stop_reason::dead: return "dead";
         case stop_reason::shut_down: return "shut_down";
         case stop_reason::rejected: return "rejected";
+        case stop_reason::not_idempotent: return "not_idempotent";
+        case stop_reason::retried_within: return "retried_within";
     }
     return "none";
 }

@@ -63,8 +63,9 @@ auto make_policies(Given&&... given) {
 }
 
 /// Where a policy is put that is added to others.
-enum class policy_place : std::uint8_t { first, around_retry, last };
+enum class policy_place : std::uint8_t { outermost, first, around_retry, last };
 constexpr policy_place place_of(policy_kind kind) noexcept {
+    if (kind == policy_kind::fallback) return policy_place::outermost;
     if (kind == policy_kind::persist) return policy_place::first;
     return kind == policy_kind::deadline ? policy_place::around_retry : policy_place::last;
 }
@@ -121,7 +122,8 @@ auto merge_held(Old const& old, Given given, std::index_sequence<I...>, std::ind
         else
             return std::tuple{};
     };
-    return std::tuple_cat(add.template operator()<J, policy_place::first>()...,
+    return std::tuple_cat(add.template operator()<J, policy_place::outermost>()...,
+                          add.template operator()<J, policy_place::first>()...,
                           keep.template operator()<I>()...,
                           add.template operator()<J, policy_place::last>()...);
 }

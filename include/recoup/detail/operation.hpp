@@ -5,6 +5,7 @@
 #include <recoup/core/callable.hpp>
 #include <recoup/core/engine.hpp>
 #include <recoup/core/event.hpp>
+#include <recoup/core/nested_retries.hpp>
 #include <recoup/detail/permits.hpp>
 #include <recoup/detail/policy_set.hpp>
 
@@ -56,6 +57,7 @@ class operation {
     operation& operator=(operation const&) = delete;
 
     result_type run() {
+        begin_retries();
         if constexpr (has_preamble) {
             if (auto end = begin()) [[unlikely]]
                 return *std::move(end);
@@ -80,6 +82,8 @@ class operation {
     [[gnu::always_inline]] static inline result_type run_directly(F& callable,
                                                                   Policies const& policies,
                                                                   Args&&... args) {
+        if constexpr (has<policy_kind::budget>)
+            policies.template get<policy_kind::budget>().deposit();
         if constexpr (has<policy_kind::guard>) {
             auto permit =
                 policies.template get<policy_kind::guard>().try_acquire(clock_of(policies));
@@ -92,6 +96,27 @@ class operation {
         } else {
             auto none = nothing{};
             return proceed_directly(none, callable, policies, std::forward<Args>(args)...);
+        }
+    }
+
+    /// What a callable gives; whatever it throws becomes a failure.
+    template <class Attempt>
+    [[gnu::always_inline]] static inline result_type guarded(Attempt&& attempt_once) {
+        try {
+            return attempt_once();
+        } catch (recovery_error const& caught) {
+            return result_type{in_place<failure>{}, caught.failure()};
+        } catch (std::system_error const& caught) {
+            return result_type{in_place<failure>{},
+                               failure{std::current_exception(), caught.code()}};
+        }
+#if defined(__GLIBCXX__)
+        catch (abi::__forced_unwind&) {
+            throw;  // the thread is being cancelled, which nobody may stop
+        }
+#endif
+        catch (...) {
+            return result_type{in_place<failure>{}, failure{std::current_exception()}};
         }
     }
 
@@ -160,6 +185,9 @@ class operation {
         state_.token = {};
         made_ = 0;
     }
+
+    /// Whether an attempt may follow one of which nobody knows what it did.
+    bool may_repeat() const noexcept { return !has<policy_kind::idempotency> || hands_token_on(); }
 
     /// Whether the callable can be called with constants, and so lets its arguments be.
     static constexpr bool takes_constants =
@@ -256,6 +284,7 @@ class operation {
     template <class Permit>
     [[gnu::always_inline]] static inline result_type proceed_directly(
         [[maybe_unused]] Permit& permit, F& callable, Policies const& policies, Args&&... args) {
+        auto const given_up_before = nested_retries::last.count;
         auto outcome = guarded([&] {
             return invoke_to_result<result_type>(
                 [&]() -> decltype(auto) { return std::invoke(callable, args...); });
@@ -265,6 +294,7 @@ class operation {
         } else {
             auto rest = operation{callable, policies, std::forward<Args>(args)...};
             rest.made_ = 1;
+            rest.given_up_before_ = given_up_before;
             auto handed_on = attempt_permits{};
             if constexpr (has<policy_kind::guard>) handed_on.adopt(std::move(permit));
             rest.recover(outcome, handed_on);
@@ -302,8 +332,22 @@ class operation {
         return outcome;
     }
 
+    void begin_retries() noexcept {
+        if constexpr (has<policy_kind::budget>)
+            policies_.template get<policy_kind::budget>().deposit();
+    }
+
+    /// Whether the callable has asked for the idempotency token: the other side knows a repetition.
+    bool hands_token_on() const noexcept {
+        if constexpr (has_state)
+            return !is_zero(state_.token);
+        else
+            return false;
+    }
+
     void end(failure& last, stop_reason why) {
         failure_access::set_end(last, why, made_);
+        if (nested_retries::gave_up(why, made_)) nested_retries::note(last);
         if constexpr (operation_permits::any) {
             if (called_)
                 outer_permits_.failed(last.category(), true, clock());
@@ -384,6 +428,7 @@ class operation {
     /// Calls the callable once; whatever it throws becomes a failure.
     [[gnu::always_inline]] inline result_type call() {
         made_ = next_number();
+        given_up_before_ = nested_retries::last.count;
         if constexpr (operation_permits::any) called_ = true;
         emit(event_kind::attempt_started);
         return guarded([this] {
@@ -410,26 +455,6 @@ class operation {
                                          std::index_sequence_for<Args...>{});
             }
         });
-    }
-
-    template <class Attempt>
-    [[gnu::always_inline]] static inline result_type guarded(Attempt&& attempt_once) {
-        try {
-            return attempt_once();
-        } catch (recovery_error const& caught) {
-            return result_type{in_place<failure>{}, caught.failure()};
-        } catch (std::system_error const& caught) {
-            return result_type{in_place<failure>{},
-                               failure{std::current_exception(), caught.code()}};
-        }
-#if defined(__GLIBCXX__)
-        catch (abi::__forced_unwind&) {
-            throw;  // the thread is being cancelled, which nobody may stop
-        }
-#endif
-        catch (...) {
-            return result_type{in_place<failure>{}, failure{std::current_exception()}};
-        }
     }
 
     /// Calls once more, into the result of the attempt before.
@@ -578,12 +603,39 @@ class operation {
                     driven.refill();
             }
             next = driven.failed(last, left(), clock().random());
-            if (consumes_arguments(form) && next.next == step::action::attempt)
-                next = {.why = stop_reason::arguments_consumed};
+            if (next.next == step::action::attempt)
+                if (auto const why = why_not_again(last); why != stop_reason::none)
+                    next = {.why = why};
         }
         if constexpr (attempt_permits::any)
             permits.failed(last.category(), next.next == step::action::finish, clock());
         return next;
+    }
+
+    /// What keeps the next attempt from being made although the retry policy wants it, or `none`.
+    stop_reason why_not_again([[maybe_unused]] failure const& last) {
+        if (consumes_arguments(form)) return stop_reason::arguments_consumed;
+        if (!retries_nested() && nested_retries::tried(last, given_up_before_))
+            return stop_reason::retried_within;
+        if constexpr (has<policy_kind::idempotency>) {
+            if (!hands_token_on() &&
+                !policies_.template get<policy_kind::idempotency>().proves_nothing_happened(last))
+                return stop_reason::not_idempotent;
+        }
+        if constexpr (has<policy_kind::budget>) {
+            if (!policies_.template get<policy_kind::budget>().try_withdraw(clock()))
+                return stop_reason::budget_empty;
+        }
+        return stop_reason::none;
+    }
+
+    bool retries_nested() const noexcept {
+        if constexpr (requires {
+                          { retry().retry_nested } -> std::convertible_to<bool>;
+                      })
+            return retry().retry_nested;
+        else
+            return false;
     }
 
     step after_rejection(machine& driven, guard_rejection const& refused) {
@@ -629,7 +681,8 @@ class operation {
     F& callable_;
     Policies const& policies_;
     arguments_type arguments_;
-    std::uint32_t made_ = 0;  ///< number of the attempt that was made last
+    std::uint32_t made_ = 0;             ///< number of the attempt that was made last
+    std::uint64_t given_up_before_ = 0;  ///< `nested_retries::last.count` when it began
     [[no_unique_address]] operation_permits outer_permits_{};
     [[no_unique_address]] std::conditional_t<operation_permits::any, bool, nothing> called_{};
     [[no_unique_address]] std::conditional_t<has<policy_kind::deadline>, steady_time, nothing>

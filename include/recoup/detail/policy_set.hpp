@@ -7,6 +7,7 @@
 #include <recoup/core/on.hpp>
 #include <recoup/guard/deadline.hpp>
 #include <recoup/guard/guard.hpp>
+#include <recoup/retry/not_idempotent.hpp>
 #include <recoup/retry/retry_if.hpp>
 #include <recoup/retry/retry_policy.hpp>
 
@@ -26,6 +27,7 @@ namespace recoup::inline v1::detail {
 
 /// What a policy is for; the staged kinds in the order of their stages, outermost first.
 enum class policy_kind : std::uint8_t {
+    fallback,
     persist,
     deadline,
     retry,
@@ -35,6 +37,8 @@ enum class policy_kind : std::uint8_t {
     observer,
     stop,
     value_check,
+    budget,
+    idempotency,
     unknown,
 };
 
@@ -47,13 +51,25 @@ inline constexpr bool is_value_check = false;
 template <class F>
 inline constexpr bool is_value_check<value_check<F>> = true;
 
+/// Retries are paid for: `retry_budget`, or another model.
+template <class P>
+concept budgeting = requires(P& budget, real_clock& time) {
+    { budget.deposit() } noexcept;
+    { budget.try_withdraw(time) } noexcept -> std::same_as<bool>;
+};
+
 /// What `persist(...)` returns says so itself, so that nothing here needs to know a store.
 template <class P>
 concept persisting = requires { typename P::is_persistence; };
 
 template <class P>
+concept falling_back = requires { typename P::is_fallback; };
+
+template <class P>
 constexpr policy_kind find_kind() {
-    if constexpr (persisting<P>)
+    if constexpr (falling_back<P>)
+        return policy_kind::fallback;
+    else if constexpr (persisting<P>)
         return policy_kind::persist;
     else if constexpr (std::same_as<P, recoup::deadline>)
         return policy_kind::deadline;
@@ -69,6 +85,10 @@ constexpr policy_kind find_kind() {
         return policy_kind::stop;
     else if constexpr (is_value_check<P>)
         return policy_kind::value_check;
+    else if constexpr (budgeting<P>)
+        return policy_kind::budget;
+    else if constexpr (std::same_as<P, not_idempotent>)
+        return policy_kind::idempotency;
     else if constexpr (observer<P>)
         return policy_kind::observer;
     else
@@ -223,6 +243,14 @@ struct policy_set {
     }
 };
 
+template <class... Held>
+constexpr bool fallbacks_first() {
+    bool others = false;
+    bool first = true;
+    ((held_kind<Held> == policy_kind::fallback ? first = first&& !others : others = true), ...);
+    return first;
+}
+
 /// One sentence for what cannot work.
 template <bool Ordered, class... Held>
 constexpr void check_policies() {
@@ -241,6 +269,8 @@ constexpr void check_policies() {
                   "recoup: there are two clocks; keep one");
     static_assert(count_kind<Held...>(policy_kind::stop) <= 1,
                   "recoup: there are two stop tokens; keep one");
+    static_assert(count_kind<Held...>(policy_kind::budget) <= 1,
+                  "recoup: there are two retry budgets; keep the one that all calls share");
     if constexpr (Ordered) {
         constexpr auto retry_at = find_policy<Held...>(policy_kind::retry);
         static_assert(count_kind<Held...>(policy_kind::retry) == 1,
@@ -250,8 +280,12 @@ constexpr void check_policies() {
                           find_policy<Held...>(policy_kind::deadline) < retry_at,
                       "recoup: a deadline bounds the whole operation and stands outside retry");
         static_assert(count_kind<Held...>(policy_kind::persist) == 0 ||
-                          find_policy<Held...>(policy_kind::persist) == 0,
+                          find_policy<Held...>(policy_kind::persist) ==
+                              count_kind<Held...>(policy_kind::fallback),
                       "recoup: persist remembers the whole operation and stands first in in_order");
+        static_assert(fallbacks_first<Held...>(),
+                      "recoup: a fallback stands in for the whole operation, and so comes first in "
+                      "in_order");
     }
 }
 

@@ -47,6 +47,10 @@ struct retry {
     /// An attempt that saved a new checkpoint makes all budgets whole again: for long transfers
     /// over bad lines, where progress matters and not the number of interruptions.
     bool refill_on_progress = false;
+    /// A failure that a wrapped call inside the attempt has tried again already is not tried again here, for
+    /// layers of retries multiply (3 × 3 × 3); with this it is. Coroutines know it by the failure
+    /// that comes back, plain calls also where something else is made of it on the way.
+    bool retry_nested = false;
 
     [[nodiscard]] verdict decide(failed_attempt const& seen) const noexcept {
         if (auto const* own = find(seen.failure.category())) {

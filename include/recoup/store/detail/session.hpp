@@ -364,12 +364,15 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
             record_->due = saturating_add(now, next.delay);
         }
         driver_.emit(event_kind::operation_resumed);
+        if (in_flight && next.next == step::action::attempt && !driver_.may_repeat())
+            next = {.why = stop_reason::not_idempotent};
         if (next.next == step::action::finish) {
             driver_.continue_from(
                 {.attempt = record_->attempts == UINT32_MAX ? UINT32_MAX : record_->attempts + 1});
+            auto const code = next.why == stop_reason::not_idempotent ? errc::process_ended
+                                                                      : errc::crash_budget_spent;
             return {opening::end,
-                    driver_.finish(last ? restored(*last)
-                                        : failure{category::unknown, errc::crash_budget_spent},
+                    driver_.finish(last ? restored(*last) : failure{category::unknown, code},
                                    next.why)};
         }
         put(spent);
