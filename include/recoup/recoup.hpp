@@ -18,6 +18,7 @@
 #include <recoup/guard/concurrency_limit.hpp>
 #include <recoup/guard/deadline.hpp>
 #include <recoup/guard/fallback.hpp>
+#include <recoup/guard/per_key.hpp>
 #include <recoup/guard/rate_limiter.hpp>
 #include <recoup/observe/on_event.hpp>
 #include <recoup/retry/backoff.hpp>

@@ -35,7 +35,7 @@ static_assert(!std::is_copy_constructible_v<circuit_breaker::permit>);
 static_assert(std::is_nothrow_move_constructible_v<circuit_breaker::permit>);
 static_assert(std::is_nothrow_move_assignable_v<circuit_breaker::permit>);
 static_assert(std::is_nothrow_default_constructible_v<circuit_breaker::permit>);
-static_assert(sizeof(circuit_breaker::permit) <= 16);
+static_assert(sizeof(circuit_breaker::permit) <= 24);
 static_assert(sizeof(circuit_breaker) <= 512);
 static_assert(
     noexcept(std::declval<circuit_breaker&>().try_acquire(std::declval<recoup::real_clock&>())));

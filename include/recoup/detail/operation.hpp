@@ -75,7 +75,7 @@ class operation {
         form == call_form::plain && !has<policy_kind::persist> && !has<policy_kind::deadline> &&
         !has<policy_kind::observer> && !has<policy_kind::stop> && !has<policy_kind::value_check> &&
         !permits<Policies, true>::any && permits<Policies, false>::count <= 1 &&
-        !permits<Policies, false>::may_wait;
+        !permits<Policies, false>::may_wait && !permits<Policies, false>::by_key;
 
     /// The same as `run`: an operation is made only if the first attempt fails, or waits to be
     /// admitted.
@@ -558,7 +558,8 @@ class operation {
             if (next.next == step::action::finish || why != stop_reason::none) {
                 if constexpr (attempt_permits::any) {
                     if (open)
-                        attempt_permits::operation_failed(policies_, last.category(), clock());
+                        attempt_permits::operation_failed(policies_, last.category(), clock(),
+                                                          *this);
                 }
                 return end(last, why);
             }
@@ -646,7 +647,7 @@ class operation {
         if constexpr (attempt_permits::any) {
             if (why != refused.why) return {.why = why};
             return driven.rejected(what, waits_when_rejected(),
-                                   attempt_permits::retry_in(policies_, clock()), left(),
+                                   attempt_permits::retry_in(policies_, clock(), *this), left(),
                                    clock().random());
         } else {
             static_cast<void>(driven);

@@ -65,17 +65,19 @@ class permits<Policies, Outside, std::tuple<Position...>> {
 
     /// Whether one of them may let an attempt wait.
     static constexpr bool may_wait = (waiting_guard<guard_at<Policies, Position::value>> || ...);
+    /// Whether one of them looks at the arguments of the call.
+    static constexpr bool by_key = (keyed_guard<guard_at<Policies, Position::value>> || ...);
 
-    /// Asks the guards, outermost first, and stops at the first that rejects. `limits`: as `operation`'s
-    /// `give_up_at()` and `stop_token()`, asked only by guards that may wait.
+    /// Asks the guards, outermost first, and stops at the first that rejects. `call`: the operation, for
+    /// guards that may wait (`give_up_at()`, `stop_token()`) or that look at `arguments()`.
     ///
     /// Returns: null, or what the guard that rejected says of it.
-    template <class Clock, class Limits>
+    template <class Clock, class Call>
     [[nodiscard]] guard_rejection const* acquire(Policies const& policies, Clock& clock,
-                                                 Limits const& limits) noexcept {
+                                                 Call& call) noexcept {
         guard_rejection const* refused = nullptr;
         static_cast<void>(
-            ((refused = acquire_one<Position::value>(policies, clock, limits), !refused) && ...));
+            ((refused = acquire_one<Position::value>(policies, clock, call), !refused) && ...));
         return refused;
     }
 
@@ -115,39 +117,52 @@ class permits<Policies, Outside, std::tuple<Position...>> {
 
     /// Tells the guards that want to know that the operation ended in failure between attempts: they
     /// were told of the last attempt that another one would follow.
-    template <class Clock>
-    static void operation_failed(Policies const& policies, category what, Clock& clock) noexcept {
+    template <class Clock, class Call>
+    static void operation_failed(Policies const& policies, category what, Clock& clock,
+                                 [[maybe_unused]] Call& call) noexcept {
         [[maybe_unused]] auto const tell = [&](auto& gate) {
             if constexpr (requires { gate.operation_failed(what, clock); })
                 gate.operation_failed(what, clock);
         };
-        (tell(std::get<Position::value>(policies.held).get()), ...);
+        (tell(gate_at<Position::value>(policies, call)), ...);
     }
 
     /// The longest wait that any guard asks for.
-    template <class Clock>
-    static duration retry_in(Policies const& policies, Clock& clock) noexcept {
+    template <class Clock, class Call>
+    static duration retry_in(Policies const& policies, Clock& clock,
+                             [[maybe_unused]] Call& call) noexcept {
         auto longest = duration{};
-        ((longest =
-              std::max(longest, std::get<Position::value>(policies.held).get().retry_in(clock))),
+        ((longest = std::max(longest, gate_at<Position::value>(policies, call).retry_in(clock))),
          ...);
         return longest;
     }
 
   private:
+    /// The guard itself, or the one that it has for this call.
+    template <std::size_t At, class Call>
+    static auto& gate_at(Policies const& policies, [[maybe_unused]] Call& call) noexcept {
+        auto& gate = std::get<At>(policies.held).get();
+        if constexpr (keyed_guard<guard_at<Policies, At>>)
+            return std::apply(
+                [&](auto const&... argument) -> auto& { return gate.guard_for(argument...); },
+                call.arguments());
+        else
+            return gate;
+    }
+
     /// By position, for two guards may be of one type.
     template <std::size_t At>
     struct slot_at {
         std::optional<typename guard_at<Policies, At>::permit> permit;
     };
 
-    template <std::size_t At, class Clock, class Limits>
+    template <std::size_t At, class Clock, class Call>
     guard_rejection const* acquire_one(Policies const& policies, Clock& clock,
-                                       [[maybe_unused]] Limits const& limits) noexcept {
+                                       [[maybe_unused]] Call& call) noexcept {
         auto& permit = std::get<slot_at<At>>(held_).permit;
-        auto& gate = std::get<At>(policies.held).get();
-        if constexpr (waiting_guard<guard_at<Policies, At>>)
-            permit.emplace(gate.acquire(clock, limits.give_up_at(), limits.stop_token()));
+        auto& gate = gate_at<At>(policies, call);
+        if constexpr (waiting_guard<std::remove_cvref_t<decltype(gate)>>)
+            permit.emplace(gate.acquire(clock, call.give_up_at(), call.stop_token()));
         else
             permit.emplace(gate.try_acquire(clock));
         if (*permit) [[likely]]

@@ -62,6 +62,10 @@ concept budgeting = requires(P& budget, real_clock& time) {
 template <class P>
 concept persisting = requires { typename P::is_persistence; };
 
+/// A guard for each key of the calls: `per_key(...)`.
+template <class P>
+concept keyed_guard = requires { typename P::is_keyed_guard; };
+
 template <class P>
 concept falling_back = requires { typename P::is_fallback; };
 
@@ -75,7 +79,7 @@ constexpr policy_kind find_kind() {
         return policy_kind::deadline;
     else if constexpr (retry_policy<P>)
         return policy_kind::retry;
-    else if constexpr (guard<P>)
+    else if constexpr (guard<P> || keyed_guard<P>)
         return policy_kind::guard;
     else if constexpr (error_classifier<P>)
         return policy_kind::classifier;

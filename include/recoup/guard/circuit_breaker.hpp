@@ -7,8 +7,8 @@
 #include <recoup/core/stop_reason.hpp>
 #include <recoup/core/time.hpp>
 #include <recoup/guard/circuit_breaker_options.hpp>
+#include <recoup/guard/detail/breaker_window.hpp>
 #include <recoup/guard/detail/breaker_word.hpp>
-#include <recoup/guard/detail/outcome_bits.hpp>
 #include <recoup/guard/detail/state_listeners.hpp>
 #include <recoup/guard/guard.hpp>
 #include <recoup/guard/rejection.hpp>
@@ -26,6 +26,15 @@
 
 namespace recoup::inline v1 {
 
+/// What a circuit breaker knows that is worth keeping over a restart: plain data.
+struct breaker_memory {
+    breaker_state state = breaker_state::closed;
+    system_time open_until{};    ///< where it is open
+    std::uint32_t reopened = 0;  ///< how often in a row its probes have failed
+
+    friend bool operator==(breaker_memory const&, breaker_memory const&) = default;
+};
+
 /// Stops calling what is down, and finds out when it is up again.
 ///
 /// Closed, it admits every attempt and records operations: a failed attempt that is tried again is
@@ -34,7 +43,8 @@ namespace recoup::inline v1 {
 /// the next attempts are probes, `half_open_permits` of them, each recorded by itself. As soon as
 /// their outcome is certain it closes with an empty window, or opens again. Failures of the
 /// categories in `neutral` are no record, and a probe that ends so, or is lost, is given back.
-/// Results of what was admitted before a change of state do not count.
+/// Results of what was admitted before a change of state do not count. It can open for slow attempts and for
+/// failures in a row as well, and stay open longer each time that its probes fail: see the options.
 ///
 /// Give it as an lvalue, which must outlive the wrappers, or as a `std::shared_ptr`.
 /// Thread safety: all members may be called concurrently. Closed, there is no lock, and a success
@@ -51,6 +61,7 @@ class circuit_breaker {
         std::uint32_t calls = 0;  ///< operations in the window; half-open: probes that have ended
         std::uint32_t failures = 0;  ///< of these
         std::uint64_t opened = 0;    ///< how often it opened
+        std::uint32_t slow = 0;      ///< of `calls`, where `slow_after` is set
     };
 
     static constexpr guard_stage stage = guard_stage::breaker;
@@ -73,7 +84,8 @@ class circuit_breaker {
     template <clock Clock>
     void operation_failed(category what, Clock& time) noexcept {
         auto const tag = detail::tag_of(word_.load(std::memory_order_acquire));
-        if (detail::state_of(tag) == breaker_state::closed) record_failure(tag, what, true, time);
+        if (detail::state_of(tag) == breaker_state::closed)
+            record_failure(tag, what, true, false, time);
     }
 
     /// How long until it may admit again: zero where it would now, `unlimited` while isolated. Zero,
@@ -112,13 +124,30 @@ class circuit_breaker {
         listeners_.add(std::move(one));
     }
 
-    [[nodiscard]] counters snapshot() const noexcept;
+    [[nodiscard]] counters snapshot() const noexcept { return snapshot(real); }
+    /// The same, where the clock is another one and the window a time.
+    template <clock Clock>
+    [[nodiscard]] counters snapshot(Clock& time) const noexcept;
+
+    /// What is worth keeping over a restart: whether it is open, and for how long. `breaker_keeper` keeps
+    /// it in a store.
+    template <clock Clock>
+    [[nodiscard]] breaker_memory memory(Clock& time) const noexcept;
+
+    /// Goes on where another one was. What the wall clock says never makes it stay open longer than `open_for`
+    /// and its growth would.
+    template <clock Clock>
+    void restore(breaker_memory const& before, Clock& time) noexcept;
 
     /// The name given in the options.
     [[nodiscard]] std::string_view name() const noexcept { return name_; }
 
   private:
+    static inline constinit real_clock real{};
+
     enum class probe_end : std::uint8_t { succeeded, failed, neutral };
+
+    static constexpr std::uint32_t reopened_most = 1'000;
 
     // What the coarse clock may lag behind: the end of `open_for` is looked at with the exact one.
     static constexpr auto coarse_lag_max = std::chrono::milliseconds{16};
@@ -132,28 +161,31 @@ class circuit_breaker {
     permit acquire_probe(steady_time now) noexcept;
 
     template <clock Clock>
-    void record_success(detail::breaker_tag tag, Clock& time) noexcept;
+    void record_success(detail::breaker_tag tag, bool slow, Clock& time) noexcept;
     template <clock Clock>
-    void record_failure(detail::breaker_tag tag, category what, bool operation_over,
+    void record_failure(detail::breaker_tag tag, category what, bool operation_over, bool slow,
                         Clock& time) noexcept;
-    bool record(detail::breaker_tag tag, bool failed) noexcept;
+    [[nodiscard]] duration open_span() const noexcept;
     void open(detail::breaker_tag tag, steady_time now) noexcept;
     void end_probe(detail::breaker_tag tag, probe_end how, steady_time now) noexcept;
     void enter(breaker_state state) noexcept;
 
     // One cache line: all that a closed breaker needs.
-    alignas(64) std::atomic<detail::breaker_word> word_{0};  // not closed: written under the mutex
-    std::atomic<duration::rep> open_until_{0};               // written under the mutex
-    detail::outcome_bits bits_;
-    double failure_rate_;
+    alignas(64) std::atomic<detail::breaker_word> word_;  // not closed: written under the mutex
+    std::atomic<duration::rep> open_until_{0};            // written under the mutex
+    std::atomic<std::uint32_t> failed_in_a_row_{0};
+    std::uint32_t consecutive_failures_;
     category_set neutral_;
-    std::uint32_t size_;
-    std::uint32_t minimum_;
+    duration slow_after_;
 
+    detail::breaker_window window_;
     alignas(64) mutable std::mutex mutex_;
     detail::state_listeners listeners_;
     std::atomic<std::uint64_t> opened_{0};
     duration open_for_;
+    duration open_for_max_;
+    double open_growth_;
+    std::uint32_t reopened_ = 0;  // how often in a row its probes have failed
     double half_open_failure_rate_;
     std::uint32_t half_open_permits_;
     std::string name_;
@@ -168,7 +200,9 @@ class [[nodiscard]] circuit_breaker::permit {
     /// A rejection.
     permit() noexcept = default;
     permit(permit&& other) noexcept
-        : breaker_{std::exchange(other.breaker_, nullptr)}, tag_{other.tag_} {}
+        : breaker_{std::exchange(other.breaker_, nullptr)},
+          tag_{other.tag_},
+          began_{other.began_} {}
     permit& operator=(permit&& other) noexcept {
         permit{std::move(other)}.swap(*this);
         return *this;
@@ -188,39 +222,54 @@ class [[nodiscard]] circuit_breaker::permit {
         auto* const breaker = std::exchange(breaker_, nullptr);
         if (!breaker) return;
         auto const now = detail::tag_of(breaker->word_.load(std::memory_order_acquire));
-        // Closed, and full of successes: one more changes nothing.
-        if (now == (tag_ | detail::clean_flag)) [[likely]]
+        // Closed, not timed, and full of successes: one more changes nothing.
+        if (now == ((tag_ & ~detail::timed_flag) | detail::clean_flag)) [[likely]]
             return;
-        breaker->record_success(tag_, time);
+        breaker->record_success(tag_, was_slow(*breaker, time), time);
     }
 
     /// The attempt failed. `operation_over`: no further attempt follows.
     template <clock Clock>
     void failed(category what, bool operation_over, Clock& time) noexcept {
         if (auto* const breaker = std::exchange(breaker_, nullptr))
-            breaker->record_failure(tag_, what, operation_over, time);
+            breaker->record_failure(tag_, what, operation_over, was_slow(*breaker, time), time);
     }
 
   private:
     friend class circuit_breaker;
     permit(circuit_breaker& breaker, detail::breaker_tag tag) noexcept
         : breaker_{&breaker}, tag_{tag} {}
+    template <clock Clock>
+    permit timed(Clock& time) && noexcept {
+        if ((tag_ & detail::timed_flag) != 0 && breaker_) began_ = time.now();
+        return std::move(*this);
+    }
     void swap(permit& other) noexcept {
         std::swap(breaker_, other.breaker_);
         std::swap(tag_, other.tag_);
+        std::swap(began_, other.began_);
+    }
+    template <clock Clock>
+    [[nodiscard]] bool was_slow(circuit_breaker const& breaker, Clock& time) const noexcept {
+        if (began_ == steady_time::min()) [[likely]]
+            return false;
+        return saturating_between(began_, time.now()) > breaker.slow_after_;
     }
 
     circuit_breaker* breaker_ = nullptr;
     detail::breaker_tag tag_ = 0;
+    steady_time began_ = steady_time::min();  ///< where slow ones count
 };
 
 inline circuit_breaker::circuit_breaker(circuit_breaker_options options)
-    : bits_{detail::checked(options).window.calls},
-      failure_rate_{options.failure_rate},
+    : word_{options.slow_after == unlimited ? 0 : detail::breaker_word{detail::timed_flag} << 32U},
+      consecutive_failures_{detail::checked(options).consecutive_failures},
       neutral_{options.neutral},
-      size_{options.window.calls},
-      minimum_{std::clamp(options.minimum_calls, std::uint32_t{1}, options.window.calls)},
+      slow_after_{options.slow_after},
+      window_{options},
       open_for_{options.open_for},
+      open_for_max_{std::max(options.open_for, options.open_for_max)},
+      open_growth_{options.open_growth},
       half_open_failure_rate_{options.half_open_failure_rate},
       half_open_permits_{options.half_open_permits},
       name_{std::move(options.name)} {}
@@ -228,7 +277,7 @@ inline circuit_breaker::circuit_breaker(circuit_breaker_options options)
 template <clock Clock>
 circuit_breaker::permit circuit_breaker::try_acquire(Clock& time) noexcept {
     auto const tag = detail::tag_of(word_.load(std::memory_order_acquire));
-    if (detail::state_of(tag) == breaker_state::closed) [[likely]]
+    if (detail::is_plainly_closed(tag)) [[likely]]
         return permit{*this, tag};
     return acquire_unless_closed(time);
 }
@@ -250,9 +299,9 @@ template <clock Clock>
             if (now < until) return {};
             break;
         }
-        case breaker_state::closed: break;
+        case breaker_state::closed: return permit{*this, detail::tag_of(word)}.timed(time);
     }
-    return acquire_probe(now);
+    return acquire_probe(now).timed(time);
 }
 
 /// Asks again with the lock held, and takes a probe where it may.
@@ -277,48 +326,36 @@ template <clock Clock>
 }
 
 template <clock Clock>
-[[gnu::noinline]] void circuit_breaker::record_success(detail::breaker_tag tag,
+[[gnu::noinline]] void circuit_breaker::record_success(detail::breaker_tag tag, bool slow,
                                                        Clock& time) noexcept {
     if (detail::state_of(tag) != breaker_state::closed)
-        end_probe(tag, probe_end::succeeded, time.now());
-    else if (record(tag, false))
-        open(tag, time.now());
+        return end_probe(tag, slow ? probe_end::failed : probe_end::succeeded, time.now());
+    if (failed_in_a_row_.load(std::memory_order_relaxed) != 0)
+        failed_in_a_row_.store(0, std::memory_order_relaxed);
+    if (window_.record(word_, tag, false, slow, time)) open(tag, time.now());
 }
 
 template <clock Clock>
 void circuit_breaker::record_failure(detail::breaker_tag tag, category what, bool operation_over,
-                                     Clock& time) noexcept {
+                                     bool slow, Clock& time) noexcept {
     auto const neutral = neutral_.contains(what);
     if (detail::state_of(tag) != breaker_state::closed)
-        end_probe(tag, neutral ? probe_end::neutral : probe_end::failed, time.now());
-    else if (operation_over && !neutral && record(tag, true))
+        return end_probe(tag, neutral ? probe_end::neutral : probe_end::failed, time.now());
+    if (!operation_over || neutral) return;
+    auto const in_a_row = consecutive_failures_ != 0
+                              ? failed_in_a_row_.fetch_add(1, std::memory_order_relaxed) + 1
+                              : 0;
+    auto const opens = window_.record(word_, tag, true, slow, time);
+    if (opens || (consecutive_failures_ != 0 && in_a_row >= consecutive_failures_))
         open(tag, time.now());
 }
 
-/// Puts an outcome into the window of a closed breaker.
-///
-/// Returns: whether it must open.
-inline bool circuit_breaker::record(detail::breaker_tag tag, bool failed) noexcept {
-    using detail::window_head;
-    auto word = word_.load();
-    window_head before;
-    window_head after;
-    do {
-        if (!detail::same_generation(word, tag)) return false;
-        before = window_head::of(word);
-        if (before.clean && !failed) return false;
-        after = before.after(failed, size_);
-    } while (!word_.compare_exchange_weak(word, after.into(word)));
-    bits_.set(before.cursor, failed);
-
-    // A success can raise the rate above the limit only by completing the minimum. A failure looks
-    // at the head again, for others may have completed it before its bit was set.
-    auto const completes = !before.wrapped && after.filled(size_) == minimum_;
-    if (!failed && !completes) return false;
-    word = word_.load();
-    if (!detail::same_generation(word, tag)) return false;
-    auto const filled = window_head::of(word).filled(size_);
-    return filled >= minimum_ && detail::reaches(bits_.failures(filled), filled, failure_rate_);
+/// How long it stays open this time. Pre: the lock is held.
+inline duration circuit_breaker::open_span() const noexcept {
+    auto span = static_cast<double>(open_for_.count());
+    auto const most = static_cast<double>(open_for_max_.count());
+    for (std::uint32_t i = 0; i != reopened_ && span < most; ++i) span *= open_growth_;
+    return span < most ? duration{static_cast<duration::rep>(span)} : open_for_max_;
 }
 
 [[gnu::cold]] inline void circuit_breaker::open(detail::breaker_tag tag, steady_time now) noexcept {
@@ -326,9 +363,11 @@ inline bool circuit_breaker::record(detail::breaker_tag tag, bool failed) noexce
     auto word = word_.load();
     do {
         if (!detail::same_generation(word, tag)) return;
-        open_until_.store(saturating_add(now, open_for_).time_since_epoch().count());
+        reopened_ = 0;
+        open_until_.store(saturating_add(now, open_span()).time_since_epoch().count());
     } while (!word_.compare_exchange_weak(word, detail::enter(word, breaker_state::open)));
     opened_.fetch_add(1, std::memory_order_relaxed);
+    failed_in_a_row_.store(0, std::memory_order_relaxed);
     listeners_.announce(lock, {breaker_state::closed, breaker_state::open});
 }
 
@@ -349,7 +388,8 @@ inline bool circuit_breaker::record(detail::breaker_tag tag, bool failed) noexce
                               half_open_failure_rate_))
         next = breaker_state::closed;  // even if all others fail
     if (next == breaker_state::open) {
-        open_until_.store(saturating_add(now, open_for_).time_since_epoch().count());
+        if (open_growth_ > 1 && reopened_ != reopened_most) ++reopened_;
+        open_until_.store(saturating_add(now, open_span()).time_since_epoch().count());
         opened_.fetch_add(1, std::memory_order_relaxed);
     }
     word_.store(next == breaker_state::half_open ? probes.into(word) : detail::enter(word, next));
@@ -360,22 +400,55 @@ inline void circuit_breaker::enter(breaker_state state) noexcept {
     std::unique_lock lock{mutex_};
     auto word = word_.load();
     while (!word_.compare_exchange_weak(word, detail::enter(word, state))) {}
+    failed_in_a_row_.store(0, std::memory_order_relaxed);
     listeners_.announce(lock, {detail::state_of(detail::tag_of(word)), state});
 }
 
-inline circuit_breaker::counters circuit_breaker::snapshot() const noexcept {
+template <clock Clock>
+circuit_breaker::counters circuit_breaker::snapshot(Clock& time) const noexcept {
     auto const word = word_.load();
-    auto seen = counters{.state = detail::state_of(detail::tag_of(word)),
-                         .opened = opened_.load(std::memory_order_relaxed)};
-    if (seen.state == breaker_state::closed) {
-        seen.calls = detail::window_head::of(word).filled(size_);
-        seen.failures = bits_.failures(seen.calls);
-    } else if (seen.state == breaker_state::half_open) {
+    auto const tag = detail::tag_of(word);
+    auto seen =
+        counters{.state = detail::state_of(tag), .opened = opened_.load(std::memory_order_relaxed)};
+    if (seen.state == breaker_state::half_open) {
         auto const probes = detail::probe_counts::of(word);
         seen.failures = probes.failed;
         seen.calls = probes.failed + probes.succeeded;
+    } else if (seen.state == breaker_state::closed) {
+        auto const found = window_.count(word, time);
+        seen.calls = found.calls;
+        seen.failures = found.failures;
+        seen.slow = found.slow;
     }
     return seen;
+}
+
+template <clock Clock>
+breaker_memory circuit_breaker::memory(Clock& time) const noexcept {
+    std::scoped_lock const lock{mutex_};
+    auto kept = breaker_memory{.state = state(), .reopened = reopened_};
+    if (kept.state == breaker_state::open)
+        kept.open_until =
+            saturating_add(time.system_now(), saturating_between(time.now(), open_until()));
+    return kept;
+}
+
+template <clock Clock>
+void circuit_breaker::restore(breaker_memory const& before, Clock& time) noexcept {
+    std::unique_lock lock{mutex_};
+    reopened_ = std::min(before.reopened, reopened_most);
+    auto state = before.state;
+    auto left = duration{};
+    if (state == breaker_state::open)
+        left = std::clamp(saturating_between(time.system_now(), before.open_until), duration{},
+                          open_span());
+    // Probes ended with the process that made them: others follow at once.
+    if (state == breaker_state::half_open) state = breaker_state::open;
+    open_until_.store(saturating_add(time.now(), left).time_since_epoch().count());
+    auto word = word_.load();
+    while (!word_.compare_exchange_weak(word, detail::enter(word, state))) {}
+    failed_in_a_row_.store(0, std::memory_order_relaxed);
+    listeners_.announce(lock, {detail::state_of(detail::tag_of(word)), state});
 }
 
 }  // namespace recoup::inline v1

@@ -61,8 +61,8 @@ struct circuit_breaker_options {
     /// It opens where this share of the operations in the window has failed: above 0, up to 1.
     double failure_rate = 0.5;
     call_window window = last_calls(100);
-    /// It does not open before so many operations were recorded; at most the window's size, to which
-    /// it is cut.
+    /// It does not open before so many operations were recorded; a window of the last calls is its limit, to
+    /// which it is cut.
     std::uint32_t minimum_calls = 100;
     duration open_for = std::chrono::seconds{30};  ///< how long it rejects before it probes
     std::uint32_t half_open_permits = 5;           ///< probes that decide, and the most at a time
@@ -70,6 +70,16 @@ struct circuit_breaker_options {
     double half_open_failure_rate = 0.5;
     category_set neutral = says_nothing_of_health;  ///< neither a success nor a failure
     std::string name{};                             ///< for people
+    /// It opens, too, where so many operations in a row have failed, however few there were; 0: it does not.
+    std::uint32_t consecutive_failures = 0;
+    /// An attempt that takes longer is slow, be it a success: two clock reads an attempt. A slow probe counts
+    /// as a failed one.
+    duration slow_after = unlimited;
+    /// It opens where this share of the operations in the window was slow: above 0, up to 1.
+    double slow_rate = 1;
+    /// Each time that its probes fail it stays open so much longer, up to `open_for_max`: 1 or more.
+    double open_growth = 1;
+    duration open_for_max = std::chrono::minutes{10};
 };
 
 namespace detail {
@@ -89,7 +99,10 @@ inline circuit_breaker_options const& checked(circuit_breaker_options const& opt
         refuse("failure_rate", std::to_string(options.failure_rate), rates);
     if (!is_rate(options.half_open_failure_rate))
         refuse("half_open_failure_rate", std::to_string(options.half_open_failure_rate), rates);
-    if (options.window.calls == 0 || options.window.calls > window_calls_max)
+    if (options.window.span < duration{})
+        refuse("window", std::to_string(options.window.span.count()) + " ns", "above 0");
+    if (options.window.span == duration{} &&
+        (options.window.calls == 0 || options.window.calls > window_calls_max))
         refuse("window", std::to_string(options.window.calls) + " calls",
                "1 to " + std::to_string(window_calls_max));
     if (options.half_open_permits == 0 || options.half_open_permits > half_open_permits_max)
@@ -97,6 +110,13 @@ inline circuit_breaker_options const& checked(circuit_breaker_options const& opt
                "1 to " + std::to_string(half_open_permits_max));
     if (options.open_for < duration{})
         refuse("open_for", std::to_string(options.open_for.count()) + " ns", "0 or more");
+    if (options.slow_after <= duration{})
+        refuse("slow_after", std::to_string(options.slow_after.count()) + " ns", "above 0");
+    if (!is_rate(options.slow_rate)) refuse("slow_rate", std::to_string(options.slow_rate), rates);
+    if (!(options.open_growth >= 1 && options.open_growth <= 1'000))
+        refuse("open_growth", std::to_string(options.open_growth), "1 to 1000");
+    if (options.open_for_max < duration{})
+        refuse("open_for_max", std::to_string(options.open_for_max.count()) + " ns", "0 or more");
     return options;
 }
 

@@ -8,11 +8,12 @@
 // All that changes often in a circuit breaker is one word, so that one compare-and-swap decides both
 // whether a result still counts and where it goes:
 //
-//   63 … 35 generation   34 clean   33 … 32 state   31 … 0 depends on the state:
+//   63 timed   62 … 35 generation   34 clean   33 … 32 state   31 … 0 depends on the state:
 //     closed:    31 wrapped, 30 … 16 cursor, 14 … 0 streak
 //     half-open: 29 … 20 probes under way, 19 … 10 failed, 9 … 0 succeeded
 //
-// The upper half is what a permit remembers. A generation begins with each change of state.
+// The upper half is what a permit remembers. A generation begins with each change of state. `timed` is set
+// for good where attempts are timed, so that one comparison tells the others apart.
 
 namespace recoup::inline v1::detail {
 
@@ -20,12 +21,19 @@ using breaker_word = std::uint64_t;
 using breaker_tag = std::uint32_t;
 
 inline constexpr breaker_tag clean_flag = 4;
+inline constexpr breaker_tag timed_flag = breaker_tag{1} << 31U;
 
 constexpr breaker_tag tag_of(breaker_word word) noexcept {
     return static_cast<breaker_tag>(word >> 32U);
 }
 constexpr breaker_state state_of(breaker_tag tag) noexcept {
     return static_cast<breaker_state>(tag & 3U);
+}
+
+/// Whether an attempt is admitted, and not timed.
+constexpr bool is_plainly_closed(breaker_tag tag) noexcept {
+    static_assert(static_cast<breaker_tag>(breaker_state::closed) == 0);
+    return (tag & (3U | timed_flag)) == 0;
 }
 
 /// Whether what was admitted under `tag` still counts under `word`.
@@ -35,8 +43,9 @@ constexpr bool same_generation(breaker_word word, breaker_tag tag) noexcept {
 
 /// The beginning of a state, after the one that `before` is of.
 constexpr breaker_word enter(breaker_word before, breaker_state state) noexcept {
-    auto const generation = (tag_of(before) >> 3U) + 1;
-    return breaker_word{(generation << 3U) | static_cast<breaker_tag>(state)} << 32U;
+    auto const tag = tag_of(before);
+    auto const generation = (((tag >> 3U) + 1) << 3U) & ~timed_flag;
+    return breaker_word{(tag & timed_flag) | generation | static_cast<breaker_tag>(state)} << 32U;
 }
 
 /// A closed breaker's window: where the next outcome goes, and what is known without counting.
