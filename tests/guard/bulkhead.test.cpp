@@ -85,14 +85,14 @@ TEST_CASE("those who wait are served in their order, and the rest is rejected", 
     std::vector<std::jthread> waiters;
     for (auto i = 0U; i < 3; ++i) {
         waiters.emplace_back([&, i] {
-            auto const turn = pool.acquire(clock, steady_time::max(), {});
+            auto const turn = acquire(pool, clock, steady_time::max(), {});
             std::lock_guard const lock{mutex};
             served.push_back(turn ? static_cast<int>(i) : -1);
         });
         clock.await_waiting(i + 1);
     }
     CHECK(pool.snapshot().waiting == 3);
-    CHECK_FALSE(pool.acquire(clock, steady_time::max(), {}));
+    CHECK_FALSE(acquire(pool, clock, steady_time::max(), {}));
     CHECK_FALSE(pool.try_acquire(clock));
     held.reset();
     waiters.clear();
@@ -107,7 +107,7 @@ TEST_CASE("nobody overtakes those who wait", "[bulkhead]") {
     auto held = std::optional{pool.try_acquire(clock)};
     std::atomic<bool> go_on = false;
     std::jthread const waiter{[&] {
-        auto const turn = pool.acquire(clock, steady_time::max(), {});
+        auto const turn = acquire(pool, clock, steady_time::max(), {});
         while (!go_on) std::this_thread::yield();
     }};
     clock.await_waiting(1);
@@ -136,7 +136,7 @@ TEST_CASE("a wait ends at its limit, at the deadline and at a stop request", "[b
 
     std::stop_source stop;
     stop.request_stop();
-    CHECK_FALSE(pool.acquire(clock, steady_time::max(), stop.get_token()));
+    CHECK_FALSE(acquire(pool, clock, steady_time::max(), stop.get_token()));
     CHECK(clock.elapsed() == 4s);
     CHECK(pool.snapshot().waiting == 0);
 }
@@ -173,7 +173,7 @@ TEST_CASE("no permit leaks and no wait is lost, whatever ends it", "[bulkhead][c
                     std::stop_source stop;
                     if (random() % 8 == 0) stop.request_stop();
                     auto const until = clock.now() + std::chrono::microseconds{random() % 300};
-                    auto const turn = pool.acquire(clock, until, stop.get_token());
+                    auto const turn = acquire(pool, clock, until, stop.get_token());
                     if (!turn) {
                         ++rejected;
                         continue;

@@ -236,12 +236,12 @@ TEST_CASE("those who wait for a token get one each, and the rest is rejected", "
     REQUIRE(limiter.try_acquire(clock));
     std::atomic<int> turns = 0;
     std::jthread const first{
-        [&] { turns += limiter.acquire(clock, steady_time::max(), {}) ? 1 : 0; }};
+        [&] { turns += acquire(limiter, clock, steady_time::max(), {}) ? 1 : 0; }};
     std::jthread const second{
-        [&] { turns += limiter.acquire(clock, steady_time::max(), {}) ? 1 : 0; }};
+        [&] { turns += acquire(limiter, clock, steady_time::max(), {}) ? 1 : 0; }};
     clock.await_waiting(2);
     // The third would wait three seconds.
-    CHECK_FALSE(limiter.acquire(clock, steady_time::max(), {}));
+    CHECK_FALSE(acquire(limiter, clock, steady_time::max(), {}));
     clock.advance(1s);
     while (turns != 1) std::this_thread::yield();
     clock.advance(1s);
@@ -345,6 +345,6 @@ TEST_CASE("the longest span lets one call pass, and no arithmetic wraps", "[rate
     clock.advance(span / 2);
     CHECK_FALSE(limiter.try_acquire(clock));
     CHECK(limiter.retry_in(clock) >= span / 2);
-    CHECK(limiter.acquire(clock, steady_time::max(), {}));
+    CHECK(acquire(limiter, clock, steady_time::max(), {}));
     CHECK(clock.elapsed() >= span);
 }

@@ -162,7 +162,7 @@ class permits<Policies, Outside, std::tuple<Position...>> {
         auto& permit = std::get<slot_at<At>>(held_).permit;
         auto& gate = gate_at<At>(policies, call);
         if constexpr (waiting_guard<std::remove_cvref_t<decltype(gate)>>)
-            permit.emplace(gate.acquire(clock, call.give_up_at(), call.stop_token()));
+            permit.emplace(recoup::acquire(gate, clock, call.give_up_at(), call.stop_token()));
         else
             permit.emplace(gate.try_acquire(clock));
         if (*permit) [[likely]]

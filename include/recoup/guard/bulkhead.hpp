@@ -15,6 +15,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string_view>
 #include <utility>
@@ -33,6 +34,7 @@ namespace recoup::inline v1 {
 class bulkhead {
   public:
     class permit;
+    class ticket;
 
     /// What it has at the moment.
     struct counters {
@@ -56,10 +58,10 @@ class bulkhead {
     template <clock Clock>
     [[nodiscard]] permit try_acquire(Clock& /*time*/) noexcept;
 
-    /// Asks for one attempt, and waits for it where there is room to.
+    /// The same, where there may be room to wait for it.
     template <clock Clock>
-    [[nodiscard]] permit acquire(Clock& time, steady_time give_up_at,
-                                 std::stop_token const& stop) noexcept;
+    [[nodiscard]] ticket queue(Clock& time, steady_time give_up_at,
+                               std::stop_token const& stop) noexcept;
 
     /// Zero: nobody knows when an attempt ends.
     template <clock Clock>
@@ -128,9 +130,6 @@ class bulkhead {
             word_.fetch_sub(one_running, std::memory_order_release);  // all of them have just left
     }
 
-    template <clock Clock>
-    bool wait_for_turn(Clock& time, steady_time until, std::stop_token const& stop);
-
     bulkhead_options const options_;
     alignas(64) std::atomic<word> word_{0};  // `waiting` changes only under the mutex
     std::mutex mutex_;
@@ -172,44 +171,74 @@ bulkhead::permit bulkhead::try_acquire(Clock& /*time*/) noexcept {
     return enter() ? permit{*this} : permit{};
 }
 
-template <clock Clock>
-bulkhead::permit bulkhead::acquire(Clock& time, steady_time give_up_at,
-                                   std::stop_token const& stop) noexcept {
-    if (enter()) [[likely]]
-        return permit{*this};
-    if (options_.waiting == 0 || stop.stop_requested()) return permit{};
-    auto const until = std::min(saturating_add(time.now(), options_.wait_at_most), give_up_at);
-    try {
-        return wait_for_turn(time, until, stop) ? permit{*this} : permit{};
-    } catch (...) {
-        return permit{};  // no memory to wait with
+/// A turn that may come later: see `waiting_guard`. Its end leaves the line.
+class bulkhead::ticket {
+  public:
+    ticket(ticket const&) = delete;
+    ticket& operator=(ticket const&) = delete;
+    ~ticket() {
+        if (place_) leave_line();
+        if (admitted_) bulkhead_.leave();
     }
-}
+
+    [[nodiscard]] bool waits() const noexcept { return place_.has_value(); }
+    [[nodiscard]] steady_time until() const noexcept { return until_; }
+    [[nodiscard]] std::stop_token wake() const noexcept { return place_->wake(); }
+
+    /// It is over, whatever woke it: the turn, a stop request, or the time.
+    template <clock Clock>
+    void woken(Clock& /*time*/) noexcept {
+        if (place_) leave_line();
+    }
+
+    [[nodiscard]] permit take() noexcept {
+        if (place_) leave_line();
+        return std::exchange(admitted_, false) ? permit{bulkhead_} : permit{};
+    }
+
+  private:
+    friend class bulkhead;
+    template <clock Clock>
+    ticket(bulkhead& of, Clock& time, steady_time give_up_at, std::stop_token const& stop) noexcept
+        : bulkhead_{of}, admitted_{of.enter()} {
+        if (admitted_ || of.options_.waiting == 0 || stop.stop_requested()) return;
+        until_ = std::min(saturating_add(time.now(), of.options_.wait_at_most), give_up_at);
+        try {
+            place_.emplace(stop);
+        } catch (...) {
+            return;  // no memory to wait with
+        }
+        std::unique_lock lock{of.mutex_};
+        if (of.enter_or_count_as_waiting(admitted_) && !admitted_) {
+            of.line_.join(*place_);
+        } else {
+            lock.unlock();
+            place_.reset();
+        }
+    }
+
+    void leave_line() noexcept {
+        {
+            std::lock_guard const lock{bulkhead_.mutex_};
+            admitted_ = place_->admitted();
+            if (!admitted_) {
+                bulkhead_.line_.leave(*place_);
+                bulkhead_.word_.fetch_sub(one_waiting, std::memory_order_acq_rel);
+            }
+        }
+        place_.reset();
+    }
+
+    bulkhead& bulkhead_;
+    std::optional<detail::waiting_line::place> place_{};  ///< while it waits
+    steady_time until_{};
+    bool admitted_;
+};
 
 template <clock Clock>
-bool bulkhead::wait_for_turn(Clock& time, steady_time until, std::stop_token const& stop) {
-    detail::waiting_line::place place{stop};
-    {
-        std::lock_guard const lock{mutex_};
-        auto entered = false;
-        if (!enter_or_count_as_waiting(entered)) return false;
-        if (entered) return true;
-        line_.join(place);
-    }
-    auto const leave_line = [&]() noexcept {
-        std::lock_guard const lock{mutex_};
-        if (place.admitted()) return true;
-        line_.leave(place);
-        word_.fetch_sub(one_waiting, std::memory_order_acq_rel);
-        return false;
-    };
-    try {
-        static_cast<void>(time.wait_until(until, place.wake()));
-    } catch (...) {
-        if (leave_line()) return true;
-        throw;
-    }
-    return leave_line();
+bulkhead::ticket bulkhead::queue(Clock& time, steady_time give_up_at,
+                                 std::stop_token const& stop) noexcept {
+    return ticket{*this, time, give_up_at, stop};
 }
 
 }  // namespace recoup::inline v1

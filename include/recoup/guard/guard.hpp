@@ -28,8 +28,8 @@ enum class guard_stage : std::uint8_t {
 ///   the operation ends with it; one that is destroyed untold says nothing about the callee, and
 ///   gives back what it held.
 /// - `retry_in` is how long it will take until it may admit again.
-/// - Optional: `acquire(clock, give_up_at, stop_token) noexcept`, as `try_acquire`, but it may wait: until
-///   `give_up_at` at the latest, and no longer than until a stop is requested.
+/// - Optional: `queue(clock, give_up_at, stop_token) noexcept`, as `try_acquire`, but the attempt may wait for
+///   its turn; see `waiting_guard`.
 /// - Optional: `static constexpr guard_rejection rejection`, what a rejected attempt fails with.
 /// - Optional: `static constexpr guard_stage stage`, `breaker` without it; and `static constexpr
 ///   std::string_view label`, what `explain` calls it.
@@ -68,11 +68,38 @@ constexpr std::string_view label_of() noexcept {
 
 }  // namespace detail
 
-/// A guard that may let an attempt wait for its turn.
+/// A guard that may let an attempt wait for its turn, until `give_up_at` at the latest, and no longer than until
+/// a stop is requested.
+///
+/// `queue` gives a ticket. While that `waits()`, its holder waits until its `until()`, or until its `wake()`
+/// requests to stop, on a thread or in a coroutine, and tells it so by `woken(clock)`; then `take()` is the
+/// permit, false where the turn did not come. A ticket stays where it is made, and belongs to one at a time.
 template <class G>
-concept waiting_guard = guard<G> && requires(G& gate, real_clock& time, steady_time until,
-                                             std::stop_token const& stop) {
-    { gate.acquire(time, until, stop) } noexcept -> std::same_as<typename G::permit>;
-};
+concept waiting_guard =
+    guard<G> && requires(G& gate, real_clock& time, steady_time until, std::stop_token const& stop,
+                         typename G::ticket& ticket) {
+        { gate.queue(time, until, stop) } noexcept -> std::same_as<typename G::ticket>;
+        { ticket.waits() } noexcept -> std::same_as<bool>;
+        { ticket.until() } noexcept -> std::same_as<steady_time>;
+        { ticket.wake() } noexcept -> std::same_as<std::stop_token>;
+        { ticket.woken(time) } noexcept;
+        { ticket.take() } noexcept -> std::same_as<typename G::permit>;
+    };
+
+/// Waits on this thread for a turn.
+template <waiting_guard G, clock Clock>
+[[nodiscard]] typename G::permit acquire(G& gate, Clock& time, steady_time give_up_at,
+                                         std::stop_token const& stop) noexcept {
+    auto ticket = gate.queue(time, give_up_at, stop);
+    while (ticket.waits()) {
+        try {
+            static_cast<void>(time.wait_until(ticket.until(), ticket.wake()));
+        } catch (...) {
+            break;  // no memory to wait with
+        }
+        ticket.woken(time);
+    }
+    return ticket.take();
+}
 
 }  // namespace recoup::inline v1

@@ -71,30 +71,68 @@ class rate_limiter {
         return permit{window_ ? window_->take(now) : bucket_.take(now) <= duration{}};
     }
 
-    /// The same, and waits for its turn where that comes in time: within the limit's `wait_at_most` and
-    /// before `give_up_at`.
-    template <clock Clock>
-    [[nodiscard]] permit acquire(Clock& time, steady_time give_up_at,
-                                 std::stop_token const& stop) noexcept {
-        auto now = time.now();
-        auto const until = std::min(saturating_add(now, limit_.wait_at_most), give_up_at);
-        try {
-            if (!window_) {
-                auto const at_most = std::max(saturating_between(now, until), duration{});
-                auto const turn = bucket_.take(now, at_most);
-                if (turn > at_most) return permit{false};
-                return permit{turn <= duration{} ||
-                              time.wait_until(saturating_add(now, turn), stop)};
+    /// A turn that may come later: see `waiting_guard`.
+    class ticket {
+      public:
+        ticket(ticket const&) = delete;
+        ticket& operator=(ticket const&) = delete;
+
+        [[nodiscard]] bool waits() const noexcept { return waits_; }
+        [[nodiscard]] steady_time until() const noexcept { return until_; }
+        [[nodiscard]] std::stop_token wake() const noexcept { return stop_; }
+
+        template <clock Clock>
+        void woken(Clock& time) noexcept {
+            auto const now = time.now();
+            if (stop_.stop_requested() ||
+                limiter_.limit_.counted_by == rate_limit::method::token_bucket) {
+                // With a bucket the token was taken at the beginning, and has dropped in now.
+                admitted_ = !stop_.stop_requested() && now >= until_;
+                waits_ = !stop_.stop_requested() && !admitted_;
+            } else {
+                look(now);
             }
-            while (!window_->take(now)) {
-                auto const turn = saturating_add(now, window_->next_in(now));
-                if (turn > until || !time.wait_until(turn, stop)) return permit{false};
-                now = time.now();
-            }
-            return permit{true};
-        } catch (...) {
-            return permit{false};  // no memory to wait with
         }
+
+        [[nodiscard]] permit take() noexcept { return permit{admitted_ && !waits_}; }
+
+      private:
+        friend class rate_limiter;
+        ticket(rate_limiter& limiter, steady_time now, steady_time give_up_at,
+               std::stop_token const& stop) noexcept
+            : limiter_{limiter},
+              last_{std::min(saturating_add(now, limiter.limit_.wait_at_most), give_up_at)},
+              stop_{stop} {
+            if (limiter.window_) {
+                look(now);
+                return;
+            }
+            auto const at_most = std::max(saturating_between(now, last_), duration{});
+            auto const turn = limiter.bucket_.take(now, at_most);
+            admitted_ = turn <= duration{};
+            waits_ = !admitted_ && turn <= at_most;
+            until_ = saturating_add(now, turn);
+        }
+
+        void look(steady_time now) noexcept {
+            admitted_ = limiter_.window_->take(now);
+            until_ = saturating_add(now, limiter_.window_->next_in(now));
+            waits_ = !admitted_ && until_ <= last_;
+        }
+
+        rate_limiter& limiter_;
+        steady_time last_;
+        std::stop_token stop_;
+        steady_time until_{};
+        bool waits_ = false;
+        bool admitted_ = false;
+    };
+
+    /// The same, where the turn may come within the limit's `wait_at_most` and before `give_up_at`.
+    template <clock Clock>
+    [[nodiscard]] ticket queue(Clock& time, steady_time give_up_at,
+                               std::stop_token const& stop) noexcept {
+        return ticket{*this, time.now(), give_up_at, stop};
     }
 
     /// How long until one more may pass, if nobody else comes first.
