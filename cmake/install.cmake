@@ -7,7 +7,7 @@ set(package_dir "${CMAKE_INSTALL_DATADIR}/cmake/recoup")
 set(pkgconfig_dir "${CMAKE_INSTALL_DATADIR}/pkgconfig")
 
 # One export set a component: finding recoup must demand neither SQLite nor libpq.
-install(TARGETS recoup EXPORT recoup-targets FILE_SET HEADERS)
+install(TARGETS recoup recoup_asio EXPORT recoup-targets FILE_SET HEADERS)
 install(TARGETS recoup_sqlite EXPORT recoup-sqlite-targets FILE_SET HEADERS)
 install(TARGETS recoup_postgres EXPORT recoup-postgres-targets FILE_SET HEADERS)
 install(EXPORT recoup-targets NAMESPACE recoup:: DESTINATION "${package_dir}")

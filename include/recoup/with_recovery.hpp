@@ -29,12 +29,16 @@ class recovered {
     /// Throws: nothing of the callable's; std::bad_alloc where a record cannot be built.
     template <class... Args>
         requires detail::callable_with<F, Args...>
-    detail::wrapped_return_t<F, Args...> operator()(Args&&... args) const {
+    detail::wrapped_call_t<F, Args...> operator()(Args&&... args) const {
+        using returned = detail::raw_return_t<F, Args...>;
         static_assert(
-            !detail::coroutine_return<detail::raw_return_t<F, Args...>, Args...>,
+            !detail::coroutine_return<returned, Args...> || detail::adapted_coroutine<returned>,
             "recoup: the callable is a coroutine: include the header that adapts its return "
             "type (<recoup/async/asio.hpp> for boost::asio::awaitable)");
-        if constexpr (Policies::template has<detail::policy_kind::fallback>) {
+        if constexpr (detail::adapted_coroutine<returned>) {
+            return detail::coroutine_adapter<returned>::run(callable_, policies_,
+                                                            std::forward<Args>(args)...);
+        } else if constexpr (Policies::template has<detail::policy_kind::fallback>) {
             auto outcome = call(std::forward<Args>(args)...);
             if (!outcome.has_value()) [[unlikely]]
                 fall_back(outcome, args...);

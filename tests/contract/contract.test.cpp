@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
 // What users were promised to be able to write: each piece stands here as in the documentation, and
 // does what its comment says.
+#include <recoup/async/asio.hpp>
 #include <recoup/recoup.hpp>
 #include <recoup/store/sqlite_store.hpp>
 #include <recoup/testing.hpp>
 
 #include "support/catch.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -278,6 +284,31 @@ TEST_CASE("4. Persist: a process that is killed inside an attempt is continued b
     CHECK(log.numbers == std::vector<std::uint32_t>{3});
     CHECK(log.resumed == std::vector<bool>{true});
     CHECK(log.tokens == std::vector<std::string>{token});
+}
+
+// 6. Coroutines: the same line. <recoup/async/asio.hpp>; backoff waits on an Asio timer.
+boost::asio::awaitable<std::string> fetch_async(std::string url) {
+    co_return fetch_page(url);
+}
+
+TEST_CASE("6. Coroutines: the same line") {
+    calls = 0;
+    answer = [](int n) -> std::string {
+        if (n < 3) throw std::system_error{std::make_error_code(std::errc::connection_reset)};
+        return "page";
+    };
+    boost::asio::io_context context;
+    auto ended = false;
+    auto const main_coroutine = [&]() -> boost::asio::awaitable<void> {
+        auto safe = recoup::with_recovery(fetch_async, recoup::retry{.max_attempts = 5});
+        recoup::result<std::string> body = co_await safe("http://example.test/");
+        CHECK(body.value() == "page of http://example.test/");
+        CHECK(calls == 3);
+        ended = true;
+    };
+    boost::asio::co_spawn(context, main_coroutine(), boost::asio::detached);
+    context.run();
+    CHECK(ended);
 }
 
 TEST_CASE("8. Test it without waiting") {

@@ -28,7 +28,7 @@ using recoup::result;
 using recoup::stop_reason;
 using recoup::with_recovery;
 
-auto const twice = recoup::retry{.max_attempts = 2, .backoff = recoup::constant(0ms)};
+auto const two_attempts = recoup::retry{.max_attempts = 2, .backoff = recoup::constant(0ms)};
 
 /// Serves one mirror, and notes whom it was asked for.
 struct mirrors_but {
@@ -53,7 +53,7 @@ TEST_CASE("a fallback stands in for what retry has given up, and only for that",
             if (works) return 1;
             return failure{category::network_timeout};
         },
-        twice, fallback(7));
+        two_attempts, fallback(7));
     CHECK(call(true).value() == 1);
     CHECK(calls == 1);
     CHECK(call(false).value() == 7);
@@ -80,15 +80,15 @@ TEST_CASE("a callable gets the failure and the arguments, as it takes them", "[f
         return failure{category::network_dns};
     };
     auto const both = with_recovery(
-        fetch, twice, fallback([](failure const& what, std::string const& url, int part) {
+        fetch, two_attempts, fallback([](failure const& what, std::string const& url, int part) {
             return url + std::to_string(part) + std::string{to_string(what.category())} +
                    std::to_string(what.attempts());
         }));
     CHECK(both("u", 1).value() == "u1network_dns2");
     auto const arguments = with_recovery(
-        fetch, twice, fallback([](std::string const& url, int) { return "cached " + url; }));
+        fetch, two_attempts, fallback([](std::string const& url, int) { return "cached " + url; }));
     CHECK(arguments("u", 1).value() == "cached u");
-    auto const reason = with_recovery(fetch, twice, fallback([](failure const& what) {
+    auto const reason = with_recovery(fetch, two_attempts, fallback([](failure const& what) {
                                           return std::string{to_string(what.stopped())};
                                       }));
     CHECK(reason("u", 1).value() == "attempts_exhausted");
@@ -97,8 +97,8 @@ TEST_CASE("a callable gets the failure and the arguments, as it takes them", "[f
 TEST_CASE("where a fallback fails the next is asked, and at the end the failure is what it was",
           "[fallback]") {
     auto const throws = fallback([]() -> int { throw std::runtime_error{"cache is cold"}; });
-    CHECK(with_recovery(down, twice, throws, fallback(5))().value() == 5);
-    auto const ended = with_recovery(down, twice, throws)();
+    CHECK(with_recovery(down, two_attempts, throws, fallback(5))().value() == 5);
+    auto const ended = with_recovery(down, two_attempts, throws)();
     REQUIRE_FALSE(ended);
     CHECK(ended.error().category() == category::service_unavailable);
     CHECK(ended.error().attempts() == 2);
@@ -108,21 +108,21 @@ TEST_CASE("fallback_to tries one candidate after the other, each with all polici
     std::vector<std::string> asked;
     SECTION("until one gives a value") {
         auto const fetch =
-            with_recovery(mirrors_but{"c", asked}, twice, fallback_to({"b", "c", "d"}));
+            with_recovery(mirrors_but{"c", asked}, two_attempts, fallback_to({"b", "c", "d"}));
         CHECK(fetch("a", 1).value() == "from c");
         CHECK(asked == std::vector<std::string>{"a1", "a1", "b1", "b1", "c1"});
     }
     SECTION("and gives the last failure where none does") {
         auto const list = std::vector<std::string>{"b"};
-        auto const fetch = with_recovery(mirrors_but{"z", asked}, twice, fallback_to(list));
+        auto const fetch = with_recovery(mirrors_but{"z", asked}, two_attempts, fallback_to(list));
         auto const ended = fetch("a", 2);
         REQUIRE_FALSE(ended);
         CHECK(ended.error().stopped() == stop_reason::attempts_exhausted);
         CHECK(asked.size() == 4);
     }
     SECTION("and what comes behind it stands in for them all") {
-        auto const fetch =
-            with_recovery(mirrors_but{"z", asked}, twice, fallback_to({"b"}), fallback("nothing"));
+        auto const fetch = with_recovery(mirrors_but{"z", asked}, two_attempts, fallback_to({"b"}),
+                                         fallback("nothing"));
         CHECK(fetch("a", 3).value() == "nothing");
     }
 }
@@ -135,9 +135,10 @@ TEST_CASE("no fallback stands in for a call that was cancelled, or for what it i
     REQUIRE_FALSE(cancelled);
     CHECK(cancelled.error().stopped() == stop_reason::cancelled);
 
-    auto const only_dns = with_recovery(down, twice, fallback(1).on({category::network_dns}))();
+    auto const only_dns =
+        with_recovery(down, two_attempts, fallback(1).on({category::network_dns}))();
     CHECK_FALSE(only_dns);
-    CHECK(with_recovery(down, twice, fallback(1).on({category::service_unavailable}))());
+    CHECK(with_recovery(down, two_attempts, fallback(1).on({category::service_unavailable}))());
 }
 
 TEST_CASE("observers see that a fallback stands in", "[fallback]") {
@@ -148,9 +149,9 @@ TEST_CASE("observers see that a fallback stands in", "[fallback]") {
 }
 
 TEST_CASE("in_order takes fallbacks first, and with adds them", "[fallback]") {
-    CHECK(with_recovery(down, recoup::in_order(fallback(4), recoup::deadline{1min}, twice))()
+    CHECK(with_recovery(down, recoup::in_order(fallback(4), recoup::deadline{1min}, two_attempts))()
               .value() == 4);
-    auto const call = with_recovery(down, recoup::in_order(recoup::deadline{1min}, twice));
+    auto const call = with_recovery(down, recoup::in_order(recoup::deadline{1min}, two_attempts));
     CHECK(call.with(fallback(6))().value() == 6);
-    CHECK(with_recovery(down, fallback(1), twice).with(fallback(2))().value() == 2);
+    CHECK(with_recovery(down, fallback(1), two_attempts).with(fallback(2))().value() == 2);
 }

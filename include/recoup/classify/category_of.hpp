@@ -19,6 +19,7 @@ constexpr category category_of_errc(errc code) noexcept {
         case errc::bulkhead_full:
         case errc::concurrency_limited: return category::service_unavailable;
         case errc::rate_limited: return category::rate_limited;
+        case errc::attempt_timed_out:
         case errc::deadline_exceeded: return category::network_timeout;
         case errc::cancelled: return category::cancelled;
         case errc::no_value:

@@ -102,9 +102,23 @@ using raw_return_t = decltype(invoke_form<call_form_of<F, Args...>>(
     std::declval<F&>(), nullptr, std::declval<std::tuple<Args&&...>&>(),
     std::index_sequence_for<Args...>{}));
 
-/// What the wrapped callable returns.
+/// What an operation ends with.
 template <class F, class... Args>
 using wrapped_return_t = result<returned_value_t<raw_return_t<F, Args...>>>;
+
+template <class Raw, class Result>
+struct wrapped_call {
+    using type = Result;
+};
+template <adapted_coroutine Raw, class Result>
+struct wrapped_call<Raw, Result> {
+    using type = typename coroutine_adapter<Raw>::template wrapped<Result>;
+};
+
+/// What the wrapped callable returns: that, or a coroutine that gives it.
+template <class F, class... Args>
+using wrapped_call_t =
+    typename wrapped_call<raw_return_t<F, Args...>, wrapped_return_t<F, Args...>>::type;
 
 }  // namespace detail
 

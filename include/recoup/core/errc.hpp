@@ -35,6 +35,7 @@ enum class errc {
     rate_limited,         ///< a rate limiter did not admit the attempt
     bulkhead_full,        ///< as many attempts as a bulkhead admits were running, and waiting
     concurrency_limited,  ///< as many attempts as a dependency is seen to bear were running
+    attempt_timed_out,    ///< an attempt took longer than it may
 };
 
 namespace detail {
@@ -73,6 +74,7 @@ struct recoup_error_category final : std::error_category {
             case errc::bulkhead_full: return "as many attempts as may run at once are running";
             case errc::concurrency_limited:
                 return "as many attempts as the dependency bears are running";
+            case errc::attempt_timed_out: return "the attempt took longer than it may";
         }
         return "unknown recoup error " + std::to_string(code);
     }

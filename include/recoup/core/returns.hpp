@@ -74,10 +74,20 @@ failure to_failure(E&& error) {
     }
 }
 
+/// How calls that return a coroutine of type R are made; a specialisation is in the header that adapts R. It has
+/// `value_type`, what awaiting gives; `wrapped<Result>`, the coroutine that gives Result instead; and
+/// `run(callable, policies, arguments...)`, which makes it.
+template <class R>
+struct coroutine_adapter {};
+template <class R>
+concept adapted_coroutine = requires { typename coroutine_adapter<R>::value_type; };
+
 template <class R>
 struct returned_value {
     using type = R;
 };
+template <adapted_coroutine R>
+struct returned_value<R> : returned_value<typename coroutine_adapter<R>::value_type> {};
 template <class R>
     requires std::is_object_v<R> && (outcome_like<R> || expected_like<R> || optional_like<R>)
 struct returned_value<R> {

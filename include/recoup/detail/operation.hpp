@@ -57,6 +57,10 @@ class operation {
     operation& operator=(operation const&) = delete;
 
     result_type run() {
+        static_assert(
+            !has<policy_kind::attempt_timeout>,
+            "recoup: an attempt timeout cancels coroutines; a plain call cannot be cancelled: "
+            "give its callable a timeout of its own, and the operation a deadline");
         begin_retries();
         if constexpr (has_preamble) {
             if (auto end = begin()) [[unlikely]]
@@ -72,8 +76,9 @@ class operation {
 
     /// Whether the first attempt needs nothing but the callable, its arguments and one permit.
     static constexpr bool is_direct =
-        form == call_form::plain && !has<policy_kind::persist> && !has<policy_kind::deadline> &&
-        !has<policy_kind::observer> && !has<policy_kind::stop> && !has<policy_kind::value_check> &&
+        form == call_form::plain && !has<policy_kind::attempt_timeout> &&
+        !has<policy_kind::persist> && !has<policy_kind::deadline> && !has<policy_kind::observer> &&
+        !has<policy_kind::stop> && !has<policy_kind::value_check> &&
         !permits<Policies, true>::any && permits<Policies, false>::count <= 1 &&
         !permits<Policies, false>::may_wait && !permits<Policies, false>::by_key;
 
@@ -254,6 +259,8 @@ class operation {
     }
 
   private:
+    friend struct awaitable_driver;  // the same in a coroutine: async/detail/awaitable_driver.hpp
+
     using attempt_permits = permits<Policies, false>;
     using operation_permits = permits<Policies, true>;
     using retry_type = std::remove_cvref_t<
@@ -425,18 +432,20 @@ class operation {
         }
     }
 
-    /// Calls the callable once; whatever it throws becomes a failure.
-    [[gnu::always_inline]] inline result_type call() {
+    [[gnu::always_inline]] inline void begin_attempt() noexcept {
         made_ = next_number();
         given_up_before_ = nested_retries::last.count;
         if constexpr (operation_permits::any) called_ = true;
         emit(event_kind::attempt_started);
+    }
+
+    /// Calls the callable once; whatever it throws becomes a failure.
+    [[gnu::always_inline]] inline result_type call() {
+        begin_attempt();
         return guarded([this] {
             if constexpr (has<policy_kind::value_check>) {
                 auto outcome = invoke();
-                if (outcome.has_value())
-                    if (auto what = reject_value(outcome))
-                        outcome = result_type{in_place<failure>{}, *std::move(what)};
+                check_value(outcome);
                 return outcome;
             } else {
                 return invoke();
@@ -476,6 +485,15 @@ class operation {
             return made_ + 1;
     }
 
+    /// Calls a value a failure where a check says so.
+    void check_value([[maybe_unused]] result_type& outcome) const {
+        if constexpr (has<policy_kind::value_check>) {
+            if (outcome.has_value())
+                if (auto what = reject_value(outcome))
+                    outcome = result_type{in_place<failure>{}, *std::move(what)};
+        }
+    }
+
     std::optional<failure> reject_value(result_type const& outcome) const {
         static_assert(!std::is_void_v<value_type>,
                       "recoup: retry_if has no value to look at: the callable returns void");
@@ -513,9 +531,13 @@ class operation {
         if (waits_when_rejected()) {
             recover(outcome, permits, &refused);
         } else {
-            emit(event_kind::rejected, &outcome.assume_error());
-            end(outcome.assume_error(), why_refused(refused));
+            end_refused(outcome, refused);
         }
+    }
+
+    void end_refused(result_type& outcome, guard_rejection const& refused) {
+        emit(event_kind::rejected, &outcome.assume_error());
+        end(outcome.assume_error(), why_refused(refused));
     }
 
     /// A guard that lets an attempt wait rejects it where nobody has time for that any more.
@@ -666,6 +688,11 @@ class operation {
     ///
     /// Returns: why it must not be made, or `none`.
     stop_reason pause(machine const& driven, step const& next, failure const& last) {
+        if (auto const why = before_wait(driven, next, last); why != stop_reason::none) return why;
+        return after_wait(wait(next.delay));
+    }
+
+    stop_reason before_wait(machine const& driven, step const& next, failure const& last) {
         if constexpr (has<policy_kind::persist>) {
             auto const why = session_->before_retry(driven.spent(), last, next.delay);
             if (why != stop_reason::none) return why;
@@ -675,7 +702,12 @@ class operation {
         emit(event_kind::retry_scheduled, &last, next.delay);
         // Recording, observers and the wait itself take time, too: no attempt begins behind the deadline.
         if (next.delay > duration{} && left() <= next.delay) return stop_reason::deadline;
-        if (!wait(next.delay)) return stop_reason::cancelled;
+        return stop_reason::none;
+    }
+
+    /// `over`: whether the wait was not cut short.
+    stop_reason after_wait(bool over) const noexcept {
+        if (!over) return stop_reason::cancelled;
         return left() > duration{} ? stop_reason::none : stop_reason::deadline;
     }
 

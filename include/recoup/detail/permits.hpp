@@ -81,6 +81,23 @@ class permits<Policies, Outside, std::tuple<Position...>> {
         return refused;
     }
 
+    /// The positions of its guards, and one of these at a time: for who asks them one by one.
+    using positions = std::tuple<Position...>;
+    template <std::size_t At, class Call>
+    static auto& gate(Policies const& policies, Call& call) noexcept {
+        return gate_at<At>(policies, call);
+    }
+    /// Returns: null, or what the guard says where it rejected.
+    template <std::size_t At, class Permit>
+    guard_rejection const* keep(Permit given) noexcept {
+        auto& permit = std::get<slot_at<At>>(held_).permit;
+        permit.emplace(std::move(given));
+        if (*permit) [[likely]]
+            return nullptr;
+        release();
+        return &rejection_at<At>;
+    }
+
     /// What the only guard says where it rejects.
     static constexpr guard_rejection only_rejection() noexcept {
         if constexpr (count == 1)

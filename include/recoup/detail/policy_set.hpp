@@ -5,6 +5,7 @@
 #include <recoup/core/clock.hpp>
 #include <recoup/core/event.hpp>
 #include <recoup/core/on.hpp>
+#include <recoup/guard/attempt_timeout.hpp>
 #include <recoup/guard/deadline.hpp>
 #include <recoup/guard/guard.hpp>
 #include <recoup/retry/not_idempotent.hpp>
@@ -32,6 +33,7 @@ enum class policy_kind : std::uint8_t {
     deadline,
     retry,
     guard,
+    attempt_timeout,
     classifier,  // from here on: no stage
     clock,
     observer,
@@ -81,6 +83,8 @@ constexpr policy_kind find_kind() {
         return policy_kind::retry;
     else if constexpr (guard<P> || keyed_guard<P>)
         return policy_kind::guard;
+    else if constexpr (std::same_as<P, recoup::attempt_timeout>)
+        return policy_kind::attempt_timeout;
     else if constexpr (error_classifier<P>)
         return policy_kind::classifier;
     else if constexpr (is_clock_choice<P>)
@@ -102,7 +106,7 @@ constexpr policy_kind find_kind() {
 template <class P>
 inline constexpr policy_kind kind_of = find_kind<P>();
 
-constexpr bool has_stage(policy_kind kind) noexcept { return kind <= policy_kind::guard; }
+constexpr bool has_stage(policy_kind kind) noexcept { return kind <= policy_kind::attempt_timeout; }
 
 /// A policy that the wrapper owns: plain data.
 template <class P>
@@ -273,6 +277,8 @@ constexpr void check_policies() {
                   "recoup: there are two clocks; keep one");
     static_assert(count_kind<Held...>(policy_kind::stop) <= 1,
                   "recoup: there are two stop tokens; keep one");
+    static_assert(count_kind<Held...>(policy_kind::attempt_timeout) <= 1,
+                  "recoup: there are two attempt timeouts; keep the shorter one");
     static_assert(count_kind<Held...>(policy_kind::budget) <= 1,
                   "recoup: there are two retry budgets; keep the one that all calls share");
     if constexpr (Ordered) {
@@ -287,6 +293,9 @@ constexpr void check_policies() {
                           find_policy<Held...>(policy_kind::persist) ==
                               count_kind<Held...>(policy_kind::fallback),
                       "recoup: persist remembers the whole operation and stands first in in_order");
+        static_assert(count_kind<Held...>(policy_kind::attempt_timeout) == 0 ||
+                          find_policy<Held...>(policy_kind::attempt_timeout) == sizeof...(Held) - 1,
+                      "recoup: an attempt timeout bounds one attempt and stands last in in_order");
         static_assert(fallbacks_first<Held...>(),
                       "recoup: a fallback stands in for the whole operation, and so comes first in "
                       "in_order");
