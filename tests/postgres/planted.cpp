@@ -14,7 +14,7 @@ namespace recoup_test {
 
 namespace {
 
-struct exchange {
+struct planted_exchange {
     std::string words;
     std::string instead;
     std::size_t made = 0;
@@ -22,10 +22,10 @@ struct exchange {
 };
 
 std::mutex planted_mutex;
-std::vector<exchange> planted_exchanges;
+std::vector<planted_exchange> planted_exchanges;
 std::atomic<int> lying_counts{0};
 
-std::string changed(std::string text) {
+std::string with_mistakes(std::string text) {
     std::lock_guard const lock{planted_mutex};
     for (auto& one : planted_exchanges) {
         if (!one.lives) continue;
@@ -39,7 +39,7 @@ std::string changed(std::string text) {
 
 /// libpq's own function of that name.
 template <class Function>
-Function* real(char const* name) {
+Function* libpq_function(char const* name) {
     auto* const found = ::dlsym(RTLD_NEXT, name);
     if (found == nullptr) throw std::logic_error{std::string{"libpq has no "} + name};
     return reinterpret_cast<Function*>(found);
@@ -73,12 +73,13 @@ planted_counts::~planted_counts() { --lying_counts; }
 extern "C" {
 int PQsendPrepare(PGconn* on, char const* name, char const* query, int count, Oid const* types) {
     static auto* const send =
-        recoup_test::real<int(PGconn*, char const*, char const*, int, Oid const*)>("PQsendPrepare");
-    return send(on, name, recoup_test::changed(query).c_str(), count, types);
+        recoup_test::libpq_function<int(PGconn*, char const*, char const*, int, Oid const*)>(
+            "PQsendPrepare");
+    return send(on, name, recoup_test::with_mistakes(query).c_str(), count, types);
 }
 
 char* PQcmdTuples(PGresult* result) {
-    static auto* const count = recoup_test::real<char*(PGresult*)>("PQcmdTuples");
+    static auto* const count = recoup_test::libpq_function<char*(PGresult*)>("PQcmdTuples");
     static char one[] = "1";
     return recoup_test::lying_counts != 0 ? one : count(result);
 }
