@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -117,7 +118,7 @@ disk::verdict disk::judge(unsigned kind) {
     if (fail_at_ == 0 || count_ < fail_at_ || (count_ > fail_at_ && !for_good_)) return {};
     if (error_ == 0) {
         // A short call is one that other kinds do not know.
-        if ((kind & (calls::read | calls::write)) == 0) return {};
+        if ((kind & (calls::read | calls::write | calls::send)) == 0) return {};
         ++failures_;
         return {.cut = true};
     }
@@ -401,6 +402,16 @@ void disk::on_unmap(void* address, std::size_t size) {
     });
 }
 
+ssize_t disk::on_send(int socket, void const* bytes, std::size_t size, int flags) {
+    std::lock_guard const lock{mutex_};
+    auto const judged = judge(calls::send);
+    if (judged.fails) return -1;
+    auto const done =
+        ::syscall(SYS_sendto, socket, bytes, judged.cut ? (size + 1) / 2 : size, flags, nullptr, 0);
+    if (judged.kill_after) die();
+    return done;
+}
+
 int disk::on_close(int file) {
     std::lock_guard const lock{mutex_};
     open_.erase(file);
@@ -472,6 +483,10 @@ ssize_t pwrite(int file, void const* bytes, size_t size, off_t offset) {
 }
 ssize_t pwrite64(int file, void const* bytes, size_t size, off64_t offset) {
     return pwrite(file, bytes, size, offset);
+}
+ssize_t send(int socket, void const* bytes, size_t size, int flags) {
+    if (auto* const at = now()) return at->on_send(socket, bytes, size, flags);
+    return ::syscall(SYS_sendto, socket, bytes, size, flags, nullptr, 0);
 }
 ssize_t read(int file, void* into, size_t size) {
     if (auto* const at = now()) return at->on_read(file, into, size, 0, false);

@@ -4,7 +4,8 @@
 // The seam between this program and its files. The functions of the C library that change files are
 // defined in disk.cpp, and so are SQLite's calls and the library's own: every store is seen alike. While
 // a `disk` lives, calls on what is below its folder are counted, can be failed, can end the process, and
-// are kept as a log from which a power cut can be played (power_cut.hpp).
+// are kept as a log from which a power cut can be played (power_cut.hpp). What is sent on a socket is counted
+// as well: of a store whose files are a server's, that is what it writes.
 
 #include <atomic>
 #include <cstddef>
@@ -29,8 +30,9 @@ inline constexpr unsigned sync_folder = 16;  ///< fsync of a folder
 inline constexpr unsigned resize = 32;       ///< ftruncate, fallocate
 inline constexpr unsigned name = 64;         ///< what makes, moves or removes a name
 inline constexpr unsigned map = 128;         ///< mmap of a file
-inline constexpr unsigned changes = write | sync | sync_folder | resize | name;
-inline constexpr unsigned all = 255;
+inline constexpr unsigned send = 256;        ///< on any socket
+inline constexpr unsigned changes = write | sync | sync_folder | resize | name | send;
+inline constexpr unsigned all = 511;
 }  // namespace calls
 
 /// Mistakes of a store, played by the disk: what a store with that mistake would leave.
@@ -125,6 +127,7 @@ class disk {
                  off_t offset);
     int on_map_sync(void* address, std::size_t size, int flags);
     void on_unmap(void* address, std::size_t size);
+    ssize_t on_send(int socket, void const* bytes, std::size_t size, int flags);
     int on_close(int file);
 
     /// The one that lives, if any.

@@ -10,7 +10,8 @@
 
 #include <sched.h>
 
-// SIGKILL: at every call that changes a file, at random, while recovering from the last one.
+// SIGKILL: at every call that changes a file or asks a server, at random, while recovering from the last
+// one.
 
 namespace {
 
@@ -22,16 +23,20 @@ std::function<void(disk&)> dies_at(std::uint64_t number, std::size_t when) {
     return [=](disk& below) { below.kill_at(calls::changes, number, moment_of(when)); };
 }
 
-/// Kills processes at calls that change files, each on a store of its own, and adds up what was wrong
-/// after each and after the next process had gone on.
-findings killed_at_calls(store_kind const& kind, std::size_t most, work_options const& how,
-                         std::uint64_t& kills) {
+struct killed {
+    std::uint64_t kills = 0;
+    std::uint64_t moments = 0;  ///< at which a process can be killed
+    findings found{};
+};
+
+/// Kills processes at such calls, each on a store of its own, and adds up what was wrong after each and
+/// after the next process had gone on.
+killed killed_at_calls(store_kind const& kind, std::size_t most, work_options const& how) {
     auto const seed = crash_seed();
-    auto const count = calls_of(kind, seed, calls::changes, how);
-    findings all;
-    for (auto const number : sample(count * 3, most, seed)) {
+    killed all{.moments = calls_of(kind, seed, calls::changes, how) * 3};
+    for (auto const number : sample(all.moments, as_many(kind, most), seed)) {
         victim one{kind, seed};
-        if (one.run(how, dies_at(number / 3 + 1, number))) ++kills;
+        if (one.run(how, dies_at(number / 3 + 1, number))) ++all.kills;
         auto found = one.look();
         if (found.ok()) {
             one.run(how);
@@ -40,44 +45,44 @@ findings killed_at_calls(store_kind const& kind, std::size_t most, work_options 
         if (!found.ok())
             found.words = kind.name + ", call " + std::to_string(number / 3 + 1) + ", moment " +
                           std::to_string(number % 3) + ": " + found.words;
-        all += found;
+        all.found += found;
     }
     // And at once after an acknowledgement: a store in mapped memory makes no calls.
-    for (auto const number : sample(how.steps, 8, seed)) {
+    for (auto const number : sample(how.steps, as_many(kind, 8), seed)) {
         victim one{kind, seed};
         auto dying = how;
         dying.on_step = [number](std::size_t, std::uint32_t step, bool done) {
             if (done && step == number) ::kill(::getpid(), SIGKILL);
         };
-        if (one.run(dying)) ++kills;
+        if (one.run(dying)) ++all.kills;
         auto found = one.look();
         if (!found.ok())
             found.words =
                 kind.name + ", acknowledgement " + std::to_string(number) + ": " + found.words;
-        all += found;
+        all.found += found;
     }
     return all;
 }
 
 }  // namespace
 
-TEST_CASE("a process that is killed at any call that changes a file loses nothing") {
+TEST_CASE("a process that is killed at any call that changes a file or a server loses nothing") {
     for (auto const& kind : store_kinds()) {
-        std::uint64_t kills = 0;
-        auto const found = killed_at_calls(kind, 60, {.steps = 30}, kills);
-        INFO(found.words);
-        summarise("killed at calls, " + kind.name,
-                  std::to_string(kills) + " kills, " + figures(found));
-        CHECK(found.ok());
-        CHECK(kills > 20);
+        auto const all = killed_at_calls(kind, 60, {.steps = 30});
+        INFO(all.found.words);
+        summarise("killed at calls, " + kind.name, std::to_string(all.kills) + " kills, " +
+                                                       std::to_string(all.moments) +
+                                                       " moments of calls, " + figures(all.found));
+        CHECK(all.found.ok());
+        CHECK(all.kills > as_many(kind, 40) / 2);
     }
 }
 
 TEST_CASE("the suite notices an early acknowledgement") {
     for (auto const& kind : store_kinds()) {
-        std::uint64_t kills = 0;
-        auto const found = killed_at_calls(
-            kind, 40, {.steps = 30, .mistakes = {.acknowledges_early = true}}, kills);
+        auto const found =
+            killed_at_calls(kind, 60, {.steps = 30, .mistakes = {.acknowledges_early = true}})
+                .found;
         summarise("control: early acknowledgement, " + kind.name,
                   "caught: " + figures(found) + ": " + found.words);
         CHECK(found.lost != 0);
@@ -93,7 +98,7 @@ TEST_CASE("processes that are killed while they recover from the last kill lose 
         std::uint64_t kills = 0;
         std::uint64_t chains = 0;
         std::mt19937_64 random{seed};
-        for (auto left = long_run() ? 2000 : 25; left != 0; --left) {
+        for (auto left = long_run() ? as_many(kind, 2000) : as_many(kind, 25); left != 0; --left) {
             ++chains;
             victim one{kind, seed};
             std::string where;

@@ -185,6 +185,7 @@ store_kind postgres_kind() {
     kind.kept = durability::power_loss;
     kind.keeps_operations = true;
     kind.shared = true;
+    kind.remote = true;
     kind.open = [](std::string const& folder) -> result<std::unique_ptr<any_store>> {
         if (std::getenv("RECOUP_PRIVATE_POSTGRES") == nullptr)
             return failure{recoup::category::configuration, "to be run by with_postgres"};

@@ -61,6 +61,7 @@ struct store_kind {
     recoup::durability kept = recoup::durability::none;
     bool keeps_operations = false;
     bool shared = false;               ///< several processes may have it open
+    bool remote = false;               ///< on a server, so that each call takes milliseconds
     std::vector<std::string> files{};  ///< those that hold what it keeps, when it is closed
     std::string copies{};  ///< part of the names of files that hold the same once more; empty: none
     std::function<recoup::result<std::unique_ptr<any_store>>(std::string const& folder)> open{};
@@ -73,6 +74,11 @@ std::vector<store_kind> const& store_kinds();
 
 /// A store in memory, which no test here can damage.
 store_kind memory_kind();
+
+/// Of `most` the part that there is time for in a sample.
+inline std::size_t as_many(store_kind const& kind, std::size_t most) {
+    return kind.remote ? (most + 5) / 6 : most;
+}
 
 /// Those whose name contains `part`.
 std::vector<store_kind> kinds_like(std::string const& part);

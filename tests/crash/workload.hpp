@@ -155,8 +155,4 @@ struct findings {
 /// what is found.
 findings judge(any_store& store, std::vector<lane_model>& models);
 
-/// Makes a value of a seed and some numbers: any other one was never written.
-std::string value_of(std::uint64_t seed, std::string const& key, std::uint64_t version,
-                     std::size_t size);
-
 }  // namespace recoup_test

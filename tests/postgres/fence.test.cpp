@@ -3,6 +3,7 @@
 
 #include "support/catch.hpp"
 
+#include "postgres/planted.hpp"
 #include "postgres/server.hpp"
 
 #include <atomic>
@@ -19,11 +20,6 @@ using namespace recoup_test;
 using recoup::store_errc;
 using namespace std::chrono_literals;
 
-std::uint64_t code_of(auto const& got) {
-    return got.has_value() ? 0 : static_cast<std::uint64_t>(got.error().code().value());
-}
-constexpr auto number_of(store_errc code) { return static_cast<std::uint64_t>(code); }
-
 /// Asks again until `holds`, for a minute.
 bool eventually(auto const& holds) {
     auto const until = std::chrono::steady_clock::now() + 60s;
@@ -32,69 +28,106 @@ bool eventually(auto const& holds) {
     return true;
 }
 
-/// Until a session of the server waits for a lock on the tables of `schema`.
+/// Whether a session of the server waits for a lock on the tables of `schema`.
+bool waits_now(plain_client& client, std::string const& schema) {
+    return client.ask(
+               "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+               "AND query LIKE '%" +
+               schema + "%' AND pid <> pg_backend_pid()") != "0";
+}
+/// Until one does.
 bool somebody_waits(plain_client& client, std::string const& schema) {
-    return eventually([&] {
-        return client.ask(
-                   "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-                   "AND query LIKE '%" +
-                   schema + "%' AND pid <> pg_backend_pid()") != "0";
-    });
+    return eventually([&] { return waits_now(client, schema); });
 }
 
-TEST_CASE("a write that waits for a takeover is fenced, though it began before", "[concurrent]") {
-    auto const options = fresh_options();
+/// What became of a call that waited for a takeover.
+struct late_call {
+    bool waited = false;
+    std::uint64_t code = 0;
+    int bodies = 0;  ///< of a transaction: how often it was called
+    std::string steps;
+};
+
+enum class way_to_write { at_once, in_parts, in_a_transaction };
+
+late_call write_during_takeover(recoup::postgres_store_options const& options, way_to_write how) {
     auto const store = open_store(options);
     auto const owner = value_of(store->enter("tests", 1h));
     auto const begun = value_of(store->start(operation("a"), owner)).record;
-    auto const with_drop = GENERATE(false, true);
     plain_client client;
     // The takeover, by hand: it has the row, and is not committed yet.
     client.run("BEGIN");
     client.run("UPDATE " + options.schema + ".operations SET epoch = epoch + 1, seal = seal + 3");
-    std::uint64_t code = 0;
+    late_call late;
     std::jthread writer{[&] {
+        if (how == way_to_write::in_a_transaction) {
+            late.code = code_of(store->transact(
+                begun.number, begun.epoch,
+                [&](recoup::postgres_transaction&) -> recoup::result<recoup::step_record> {
+                    ++late.bodies;
+                    return step(0, "late");
+                }));
+            return;
+        }
         std::vector const steps{step(0, "late")};
         auto what = writing(begun, steps);
-        what.drop_steps = with_drop;
-        code = code_of(store->write(what));
+        what.drop_steps = how == way_to_write::in_parts;
+        late.code = code_of(store->write(what));
     }};
     plain_client looking;
-    CHECK(somebody_waits(looking, options.schema));
+    late.waited = somebody_waits(looking, options.schema);
     client.run("COMMIT");
     writer.join();
-    CHECK(code == number_of(store_errc::fenced));
-    CHECK(looking.ask("SELECT count(*) FROM " + options.schema + ".steps") == "0");
+    late.steps = looking.ask("SELECT count(*) FROM " + options.schema + ".steps");
+    return late;
+}
+
+TEST_CASE("a write that waits for a takeover is fenced, though it began before", "[concurrent]") {
+    auto const how = GENERATE(way_to_write::at_once, way_to_write::in_parts);
+    auto const late = write_during_takeover(fresh_options(), how);
+    CHECK(late.waited);
+    CHECK(late.code == number_of(store_errc::fenced));
+    CHECK(late.steps == "0");
 }
 
 TEST_CASE("a transaction that waits for a takeover is fenced before its body runs",
           "[concurrent]") {
-    auto const options = fresh_options();
-    auto const store = open_store(options);
-    auto const owner = value_of(store->enter("tests", 1h));
-    auto const begun = value_of(store->start(operation("a"), owner)).record;
-    plain_client client;
-    client.run("BEGIN");
-    client.run("UPDATE " + options.schema + ".operations SET epoch = epoch + 1, seal = seal + 3");
-    std::uint64_t code = 0;
-    std::atomic<int> bodies{0};
-    std::jthread writer{[&] {
-        code = code_of(store->transact(
-            begun.number, begun.epoch,
-            [&](recoup::postgres_transaction&) -> recoup::result<recoup::step_record> {
-                ++bodies;
-                return step(0);
-            }));
-    }};
-    plain_client looking;
-    CHECK(somebody_waits(looking, options.schema));
-    client.run("COMMIT");
-    writer.join();
-    CHECK(code == number_of(store_errc::fenced));
-    CHECK(bodies == 0);
+    auto const late = write_during_takeover(fresh_options(), way_to_write::in_a_transaction);
+    CHECK(late.waited);
+    CHECK(late.code == number_of(store_errc::fenced));
+    CHECK(late.bodies == 0);
+    CHECK(late.steps == "0");
 }
 
-TEST_CASE("a claim leaves what somebody else is about to have, and does not wait for it") {
+TEST_CASE("the suite notices a fence that compares the epoch without the row's lock",
+          "[concurrent]") {
+    auto const how =
+        GENERATE(way_to_write::at_once, way_to_write::in_parts, way_to_write::in_a_transaction);
+    auto const options = fresh_options();
+    // By a look of its own, which is at what there was when the statement began.
+    auto const bare = [&](std::string const& number, std::string const& epoch) {
+        return "EXISTS (SELECT 1 FROM " + options.schema +
+               ".operations e WHERE e.number = " + number + " AND e.epoch = " + epoch + ")";
+    };
+    planted_words const fence{"o.epoch = w.epoch", bare("w.number", "w.epoch")};
+    planted_words const fence_one{"o.epoch = $2::bigint AND o.owner <> 0",
+                                  bare("$1::bigint", "$2::bigint") + " AND o.owner <> 0"};
+    auto const late = write_during_takeover(options, how);
+    CHECK(fence.made() + fence_one.made() == 1);
+    CHECK(late.waited);
+    CHECK(late.code == 0);
+    CHECK(late.steps == "1");
+}
+
+/// What is claimed while somebody else has the first of three, and whether that was waited for.
+struct claim_beside {
+    bool waited = false;
+    std::string failed;
+    std::vector<recoup::operation_record> claimed;
+    std::size_t claimed_after = 0;
+};
+
+claim_beside claim_beside_a_lock() {
     auto const options = fresh_options();
     auto const store = open_store(options);
     auto const owner = value_of(store->enter("tests", 1h));
@@ -102,16 +135,53 @@ TEST_CASE("a claim leaves what somebody else is about to have, and does not wait
     plain_client client;
     client.run("BEGIN");
     client.run("SELECT 1 FROM " + options.schema + ".operations WHERE key = 'a' FOR UPDATE");
-    auto const claimed = value_of(store->claim(claiming(owner)));
-    REQUIRE(claimed.size() == 2);
-    CHECK(claimed[0].id.key == "b");
-    CHECK(claimed[1].id.key == "c");
+    claim_beside seen;
+    std::atomic<bool> over{false};
+    std::jthread claiming_beside{[&] {
+        auto got = store->claim(claiming(owner));
+        if (got.has_value())
+            seen.claimed = std::move(got).assume_value();
+        else
+            seen.failed = got.error().describe();
+        over = true;
+    }};
+    plain_client looking;
+    seen.waited =
+        !eventually([&] { return over.load() || waits_now(looking, options.schema); }) || !over;
     client.run("ROLLBACK");
-    CHECK(value_of(store->claim(claiming(owner))).size() == 1);
+    claiming_beside.join();
+    seen.claimed_after = value_of(store->claim(claiming(owner))).size();
+    return seen;
 }
 
-TEST_CASE("a claim that looked before another's and takes after it does not take the same",
+TEST_CASE("a claim leaves what somebody else is about to have, and does not wait for it",
           "[concurrent]") {
+    auto const seen = claim_beside_a_lock();
+    CHECK_FALSE(seen.waited);
+    CHECK(seen.failed == "");
+    REQUIRE(seen.claimed.size() == 2);
+    CHECK(seen.claimed[0].id.key == "b");
+    CHECK(seen.claimed[1].id.key == "c");
+    CHECK(seen.claimed_after == 1);
+}
+
+TEST_CASE("the suite notices a claim that waits for locked rows", "[concurrent]") {
+    planted_words const waiting{" SKIP LOCKED", ""};
+    auto const seen = claim_beside_a_lock();
+    CHECK(waiting.made() > 0);
+    CHECK(seen.waited);
+    CHECK(seen.claimed.size() == 3);
+}
+
+/// What two have claimed, of whom one looked before the other's claim and takes after it.
+struct crossed_claims {
+    std::string failed;
+    std::size_t claimed = 0;
+    std::size_t claimed_late = 0;
+    std::uint64_t write = 0;  ///< what the first was told when it wrote then
+};
+
+crossed_claims claim_after_a_late_look(bool known) {
     auto const options = fresh_options();
     auto const& s = options.schema;
     auto const store = open_store(options);
@@ -126,21 +196,18 @@ TEST_CASE("a claim that looked before another's and takes after it does not take
     auto const late =
         value_of(recoup::postgres_store::open(conninfo_of("late_" + s, "late"), options));
     auto const late_owner = value_of(late->enter("late", 1h));
-    auto const known = GENERATE(true, false);
-    INFO("the other owner " << (known ? "had" : "had not") << " entered when it looked");
     auto owner = known ? value_of(store->enter("in between", 1h)) : 0;
     client.run("SELECT pg_advisory_lock(4711)");
     client.run("ALTER TABLE " + s + ".operations ENABLE ROW LEVEL SECURITY");
     client.run("CREATE POLICY late ON " + s +
                ".operations USING (pg_advisory_lock_shared(4711) IS NOT NULL)");
-    std::vector<recoup::operation_record> claimed_late;
-    std::string failed;
+    crossed_claims seen;
     std::jthread claiming_late{[&] {
-        auto got = late->claim(claiming(late_owner));
+        auto const got = late->claim(claiming(late_owner));
         if (got.has_value())
-            claimed_late = std::move(got).assume_value();
+            seen.claimed_late = got.value().size();
         else
-            failed = got.error().describe();
+            seen.failed = got.error().describe();
     }};
     plain_client looking;
     CHECK(somebody_waits(looking, s));
@@ -149,10 +216,29 @@ TEST_CASE("a claim that looked before another's and takes after it does not take
     auto const claimed = value_of(store->claim(claiming(owner)));
     client.run("SELECT pg_advisory_unlock(4711)");
     claiming_late.join();
-    CHECK(failed == "");
-    REQUIRE(claimed.size() == 1);
-    CHECK(claimed_late.empty());
-    value_of(store->write(writing(claimed[0], {})));
+    seen.claimed = claimed.size();
+    if (!claimed.empty()) seen.write = code_of(store->write(writing(claimed[0], {})));
+    return seen;
+}
+
+TEST_CASE("a claim that looked before another's and takes after it does not take the same",
+          "[concurrent]") {
+    auto const known = GENERATE(true, false);
+    INFO("the other owner " << (known ? "had" : "had not") << " entered when it looked");
+    auto const seen = claim_after_a_late_look(known);
+    CHECK(seen.failed == "");
+    CHECK(seen.claimed == 1);
+    CHECK(seen.claimed_late == 0);
+    CHECK(seen.write == 0);
+}
+
+TEST_CASE("the suite notices a claim that does not look at the epoch it has seen", "[concurrent]") {
+    planted_words const unseen{" AND seen.epoch = o.epoch", ""};
+    auto const seen = claim_after_a_late_look(false);
+    CHECK(unseen.made() > 0);
+    CHECK(seen.claimed == 1);
+    CHECK(seen.claimed_late == 1);
+    CHECK(seen.write == number_of(store_errc::fenced));
 }
 
 TEST_CASE("a frozen owner is taken over once its lease has passed, and fenced when it thaws") {

@@ -3,6 +3,7 @@
 
 #include "support/catch.hpp"
 
+#include "postgres/planted.hpp"
 #include "postgres/proxy.hpp"
 #include "postgres/server.hpp"
 
@@ -225,29 +226,72 @@ struct through_proxy {
     void lose(recoup::detail::postgres_query which) { proxy.lose_answer_to(name_of(which)); }
 };
 
-TEST_CASE("a write whose answer was lost is found to be done, and is not done again") {
+/// What became of a write of one step beside another, whose answer was lost.
+struct repeated_write {
+    bool lost = false;
+    std::uint64_t code = 0;
+    std::string records;  ///< how often a step was recorded, over all
+    std::string owner;
+    std::vector<recoup::step_record> steps{};
+    bool whole = false;
+};
+
+repeated_write write_with_a_lost_answer(bool in_parts, bool releasing) {
     using recoup::detail::postgres_query;
     through_proxy at;
     std::vector steps{step(0, "zero")};
     value_of(at.store->write(writing(at.head, steps)));
-    at.lose(postgres_query::write);
+    if (in_parts)
+        value_of(at.store->write({.number = at.head.number, .epoch = 1, .drop_steps = true}));
+    at.lose(in_parts ? postgres_query::put_steps : postgres_query::write);
     auto last = at.head;
     last.status = recoup::operation_status::succeeded;
-    steps.push_back(step(1, "one"));
+    if (in_parts)
+        steps.push_back(step(1, "one"));
+    else
+        steps = {step(1, "one")};
     auto what = writing(at.head, steps);
     what.head = &last;
-    what.release = true;  // which a second run of it would be fenced by
-    SECTION("in one statement") {}
-    SECTION("in several") {
-        value_of(at.store->write({.number = at.head.number, .epoch = 1, .drop_steps = true}));
-        what.drop_steps = true;
-        at.lose(postgres_query::put_steps);
+    what.drop_steps = in_parts;
+    what.release = releasing;
+    repeated_write seen;
+    seen.code = code_of(at.store->write(what));
+    seen.lost = at.proxy.has_lost();
+    plain_client client;
+    seen.records = client.ask("SELECT sum(writes) FROM " + at.options.schema + ".steps");
+    seen.owner = client.ask("SELECT owner FROM " + at.options.schema + ".operations");
+    seen.steps = value_of(at.store->steps(at.head.number));
+    seen.whole = value_of(at.store->verify()).ok();
+    return seen;
+}
+
+TEST_CASE("a write whose answer was lost is found to be done, and is not done again") {
+    auto const in_parts = GENERATE(false, true);
+    // A second run of one that releases would be fenced by the first.
+    auto const releasing = GENERATE(false, true);
+    auto const seen = write_with_a_lost_answer(in_parts, releasing);
+    CHECK(seen.lost);
+    CHECK(seen.code == 0);
+    CHECK(seen.records == "2");
+    CHECK((seen.owner == "0") == releasing);
+    CHECK(seen.steps == std::vector{step(0, "zero"), step(1, "one")});
+    CHECK(seen.whole);
+}
+
+TEST_CASE("the suite notices a repeated write that is not known again") {
+    SECTION("nothing says that it was done") {
+        planted_words const forgotten{"SET mark = w.mark", "SET mark = o.mark"};
+        planted_words const in_the_sum{"13 * w.mark", "13 * o.mark"};
+        CHECK(write_with_a_lost_answer(false, false).records == "3");
+        CHECK(write_with_a_lost_answer(false, true).code == number_of(store_errc::fenced));
+        CHECK(forgotten.made() > 0);
+        CHECK(in_the_sum.made() > 0);
     }
-    value_of(at.store->write(what));
-    CHECK(at.proxy.has_lost());
-    CHECK(value_of(at.store->steps(at.head.number)) == steps);
-    CHECK(value_of(at.store->find(at.head.id))->owner == 0);
-    CHECK(value_of(at.store->verify()).ok());
+    SECTION("nobody looks whether it was done") {
+        planted_words const unseen{"AND o.mark < w.mark", ""};
+        CHECK(write_with_a_lost_answer(false, false).records == "3");
+        CHECK(unseen.made() > 0);
+    }
 }
 
 TEST_CASE("a start whose answer was lost is known for this one's") {
@@ -315,6 +359,19 @@ TEST_CASE("a save and an erase whose answers were lost are found to be done") {
     done(at.store->erase(what.id, what.revision));
     CHECK(at.proxy.has_lost());
     CHECK_FALSE(value_of(at.store->load(what.id)).has_value());
+}
+
+TEST_CASE("the suite notices a repeated save that is not known again") {
+    planted_words const forgotten{"mark = $5::bigint", "mark = mark + 0 * $5::bigint"};
+    through_proxy at;
+    recoup::record what;
+    what.id = {"tests", "call", "a"};
+    what.revision = value_of(at.store->save(what));
+    what.revision = value_of(at.store->save(what));
+    at.lose(recoup::detail::postgres_query::update_record);
+    CHECK(error_of(at.store->save(what)).code() == store_errc::conflict);
+    CHECK(at.proxy.has_lost());
+    CHECK(forgotten.made() > 0);
 }
 
 TEST_CASE("a transaction whose COMMIT was not answered is looked up, and its rows are there once") {

@@ -89,6 +89,11 @@ recoup::failure error_of(Result const& got) {
 inline void done(recoup::result<void> const& got) {
     if (!got.has_value()) FAIL(got.error().describe());
 }
+/// Of a `store_errc`; 0: it succeeded.
+std::uint64_t code_of(auto const& got) {
+    return got.has_value() ? 0 : static_cast<std::uint64_t>(got.error().code().value());
+}
+constexpr auto number_of(recoup::store_errc code) { return static_cast<std::uint64_t>(code); }
 
 inline recoup::operation_record operation(std::string key) {
     recoup::operation_record what;
