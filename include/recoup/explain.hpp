@@ -135,9 +135,14 @@ template <class F, class Policies>
     });
     auto const guards = [&]<bool Outside>(std::bool_constant<Outside>) {
         auto const show = [&]<std::size_t At>(std::integral_constant<std::size_t, At>) {
-            made.stages.push_back(
-                std::string{detail::label_of<detail::guard_at<Policies, At>>()} +
-                (Outside ? ": asked once an operation" : ": asked once an attempt"));
+            auto line = std::string{detail::label_of<detail::guard_at<Policies, At>>()} +
+                        (Outside ? ": asked once an operation" : ": asked once an attempt");
+            auto const& gate = std::get<At>(policies.held).get();
+            if constexpr (requires { gate.longest_wait(); }) {
+                if (auto const most = gate.longest_wait(); most > duration{})
+                    line += ", waits up to " + detail::span_text(most) + " for its turn";
+            }
+            made.stages.push_back(std::move(line));
         };
         std::apply([&](auto... position) { (show(position), ...); },
                    typename detail::guard_positions<Policies, Outside>::type{});
@@ -145,7 +150,14 @@ template <class F, class Policies>
     guards(std::true_type{});
     policies.template each<policy_kind::retry>(
         [&](auto const& one) { detail::explain_retry(made, one); });
+    if constexpr (Policies::template has<policy_kind::budget>)
+        made.stages.back() += ", as far as the retry budget pays for them";
+    if constexpr (Policies::template has<policy_kind::idempotency>)
+        made.stages.back() += ", where nothing has happened yet";
     guards(std::false_type{});
+    policies.template each<policy_kind::attempt_timeout>([&](auto const& one) {
+        made.stages.push_back("attempt_timeout: " + detail::span_text(one.each));
+    });
     made.stages.emplace_back("callable");
     if constexpr (requires { policies.template get<policy_kind::retry>().wait_when_rejected; } &&
                   Policies::template has<policy_kind::guard>) {

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <recoup/explain.hpp>
 
+#include <recoup/guard/bulkhead.hpp>
 #include <recoup/guard/circuit_breaker.hpp>
+#include <recoup/guard/fallback.hpp>
+#include <recoup/guard/rate_limiter.hpp>
+#include <recoup/retry/not_idempotent.hpp>
+#include <recoup/retry/retry_budget.hpp>
 #include <recoup/store/memory_store.hpp>
 #include <recoup/store/persist.hpp>
 #include <recoup/testing/manual_clock.hpp>
@@ -120,4 +125,20 @@ TEST_CASE("A retry policy of one's own is not known") {
     CHECK(made.text() ==
           "retry: a policy of your own\ncallable\nat most an unknown number of attempts, "
           "waits of unlimited in all; recorded: nothing\n");
+}
+
+TEST_CASE("what guards wait for, budgets and fallbacks are explained", "[explain]") {
+    recoup::rate_limiter limiter{recoup::token_bucket(10, 1s).waiting(5s)};
+    recoup::bulkhead pool{{.at_once = 2}};
+    recoup::retry_budget budget;
+    auto const wrapped = recoup::with_recovery([](int x) { return x; }, pool, limiter, budget,
+                                               recoup::not_idempotent{}, recoup::fallback(1));
+    CHECK(
+        recoup::explain(wrapped).stages ==
+        std::vector<std::string>{
+            "fallback",
+            "retry: up to 3 attempts, as far as the retry budget pays for them, where nothing has "
+            "happened yet",
+            "rate_limiter: asked once an attempt, waits up to 5 s for its turn",
+            "bulkhead: asked once an attempt", "callable"});
 }

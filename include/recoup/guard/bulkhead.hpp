@@ -74,6 +74,11 @@ class bulkhead {
         return {running(now), waiting(now)};
     }
 
+    /// How long an attempt waits for its turn at the most.
+    [[nodiscard]] duration longest_wait() const noexcept {
+        return options_.waiting == 0 ? duration{} : options_.wait_at_most;
+    }
+
     /// What it was made with.
     [[nodiscard]] bulkhead_options const& options() const noexcept { return options_; }
 

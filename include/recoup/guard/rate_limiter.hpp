@@ -142,6 +142,9 @@ class rate_limiter {
         return window_ ? window_->next_in(now) : bucket_.next_in(now);
     }
 
+    /// How long an attempt waits for its turn at the most.
+    [[nodiscard]] duration longest_wait() const noexcept { return limit_.wait_at_most; }
+
     /// What it was made with.
     [[nodiscard]] rate_limit const& limit() const noexcept { return limit_; }
 
