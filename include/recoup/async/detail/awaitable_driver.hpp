@@ -68,37 +68,35 @@ struct awaitable_driver {
         else if constexpr (permits_type::any)
             refused = permits.acquire(op.policies_, op.clock(), op);
 
-        auto outcome = refused ? result_type{in_place<failure>{}, op.rejection(*refused)}
-                               : result_type{in_place<failure>{}};
-        if (!refused) {
+        // Made where it is known what it holds: a failure that is made first would cost a third of a success.
+        std::optional<result_type> ended;
+        if (refused) {
+            ended.emplace(in_place<failure>{}, op.rejection(*refused));
+        } else if constexpr (operation_type::template has<policy_kind::attempt_timeout>) {
+            ended.emplace(co_await attempt_once<Executor>(
+                op, co_await boost::asio::this_coro::throw_if_cancelled()));
+        } else {
             // Here, and not in a coroutine of its own: the way of a success has one frame.
-            if constexpr (plain_attempt<operation_type>()) {
-                op.begin_attempt();
-                try {
-                    [[maybe_unused]] auto current = current_attempt(op);
-                    if constexpr (std::is_void_v<awaited_of<operation_type>>) {
-                        co_await invoke(op, pointer_to(current));
-                        outcome = result_type{in_place<void>{}};
-                    } else {
-                        auto&& got = co_await invoke(op, pointer_to(current));
-                        outcome =
-                            invoke_to_result<result_type>([&]() -> awaited_of<operation_type> {
-                                return static_cast<awaited_of<operation_type>&&>(got);
-                            });
-                    }
-                } catch (...) {
-                    outcome = result_type{in_place<failure>{}, failure_now()};
+            op.begin_attempt();
+            try {
+                [[maybe_unused]] auto current = current_attempt(op);
+                if constexpr (std::is_void_v<awaited_of<operation_type>>) {
+                    co_await invoke(op, pointer_to(current));
+                    ended.emplace(in_place<void>{});
+                } else {
+                    auto&& got = co_await invoke(op, pointer_to(current));
+                    ended.emplace(result_of<result_type, awaited_of<operation_type>>(got));
                 }
-                op.check_value(outcome);
-            } else {
-                outcome = co_await attempt_once<Executor>(
-                    op, co_await boost::asio::this_coro::throw_if_cancelled());
+            } catch (...) {
+                ended.emplace(in_place<failure>{}, failure_now());
             }
+            op.check_value(*ended);
         }
+        auto& outcome = *ended;
         if (outcome.has_value()) [[likely]] {
             if constexpr (permits_type::any) permits.succeeded(op.clock());
             if constexpr (operation_type::has_epilogue) op.succeed(outcome);
-            co_return outcome;
+            co_return std::move(outcome);
         }
         if (refused && !op.waits_when_rejected()) {
             op.end_refused(outcome, *refused);
@@ -110,7 +108,7 @@ struct awaitable_driver {
             co_await boost::asio::this_coro::throw_if_cancelled(throws);
         }
         if constexpr (Policies::template has<policy_kind::fallback>) fall_back(op, outcome);
-        co_return outcome;
+        co_return std::move(outcome);
     }
 
   private:
@@ -135,10 +133,10 @@ struct awaitable_driver {
     using awaited_of = typename coroutine_adapter<decltype(invoke(
         std::declval<Operation&>(), static_cast<attempt*>(nullptr)))>::awaited;
 
-    /// Whether an attempt is nothing but the callable.
-    template <class Operation>
-    static constexpr bool plain_attempt() {
-        return !Operation::template has<policy_kind::attempt_timeout>;
+    /// What a coroutine gave, as a result.
+    template <class Result, class Awaited, class Got>
+    static Result result_of(Got& got) {
+        return invoke_to_result<Result>([&]() -> Awaited { return static_cast<Awaited&&>(got); });
     }
 
     template <class Operation>
@@ -199,8 +197,7 @@ struct awaitable_driver {
                 outcome = result_type{in_place<void>{}};
             } else {
                 auto&& got = co_await invoke(op, pointer_to(current));
-                outcome = invoke_to_result<result_type>(
-                    [&]() -> awaited { return static_cast<awaited&&>(got); });
+                outcome = result_of<result_type, awaited>(got);
             }
         } catch (...) {
             outcome = result_type{in_place<failure>{}, failure_now()};
