@@ -25,19 +25,41 @@ inline constexpr std::size_t json_bytes_max = std::size_t{16} << 20U;
 
 namespace detail {
 
-/// Parses JSON of bounded depth and size; nothing where it is not that.
-inline std::optional<nlohmann::json> parse_bounded_json(std::string_view text) {
-    if (text.size() > json_bytes_max) return std::nullopt;
+/// How much JSON is built at the most.
+struct json_limits {
+    int depth_max = json_depth_max;
+    std::size_t bytes_max = json_bytes_max;
+};
+
+/// Parses JSON of bounded depth and size; nothing where it is deeper or longer.
+///
+/// `see(depth, event, value)` is told what is met on the way, as nlohmann's callback is.
+/// Throws: nlohmann::json::exception where it is not JSON, or holds a number that no double can.
+template <class See>
+std::optional<nlohmann::json> parse_bounded_json(std::string_view text, json_limits limits,
+                                                 See&& see) {
+    if (text.size() > limits.bytes_max) return std::nullopt;
     auto too_deep = false;
-    auto const bounded = [&](int depth, nlohmann::json::parse_event_t what, nlohmann::json&) {
+    auto const bounded = [&](int depth, nlohmann::json::parse_event_t what, nlohmann::json& value) {
         using event = nlohmann::json::parse_event_t;
         auto const opens = what == event::array_start || what == event::object_start;
-        if (opens && depth >= json_depth_max) too_deep = true;  // `depth` is that of what it is in
+        if (opens && depth >= limits.depth_max)
+            too_deep = true;  // `depth` is that of what it is in
+        if (!too_deep) see(depth, what, value);
         return !too_deep;  // what is cut off here is never built, so that nothing recurses into it
     };
-    auto parsed = nlohmann::json::parse(text, bounded, /*allow_exceptions=*/false);
+    auto parsed = nlohmann::json::parse(text, bounded);
     if (too_deep || parsed.is_discarded()) return std::nullopt;
     return parsed;
+}
+
+/// The same; nothing where it is not JSON, too.
+inline std::optional<nlohmann::json> parse_bounded_json(std::string_view text) {
+    try {
+        return parse_bounded_json(text, json_limits{}, [](auto const&...) {});
+    } catch (nlohmann::json::exception const&) {
+        return std::nullopt;
+    }
 }
 
 template <class T>

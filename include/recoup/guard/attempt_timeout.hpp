@@ -13,6 +13,8 @@ namespace recoup::inline v1 {
 /// Example: `with_recovery(fetch_async, recoup::attempt_timeout{5s}, recoup::deadline{1min})`.
 struct attempt_timeout {
     duration each = unlimited;
+
+    friend bool operator==(attempt_timeout const&, attempt_timeout const&) = default;
 };
 
 }  // namespace recoup::inline v1

@@ -15,6 +15,8 @@ struct bulkhead_options {
     std::uint32_t waiting = 0;  ///< attempts that wait for one of them to end; the rest is rejected
     /// How long one waits, at the most; a deadline and a stop request end that, too.
     duration wait_at_most = unlimited;
+
+    friend bool operator==(bulkhead_options const&, bulkhead_options const&) = default;
 };
 
 namespace detail {

@@ -80,6 +80,9 @@ struct circuit_breaker_options {
     /// Each time that its probes fail it stays open so much longer, up to `open_for_max`: 1 or more.
     double open_growth = 1;
     duration open_for_max = std::chrono::minutes{10};
+
+    friend bool operator==(circuit_breaker_options const&,
+                           circuit_breaker_options const&) = default;
 };
 
 namespace detail {

@@ -39,6 +39,9 @@ struct concurrency_limit_options {
     /// gradient: how often it finds out anew how long attempts take with few under way. For 20 attempts it
     /// admits no more than 3 at a time (or `least`) then; the first time it does so at `initial`.
     duration remeasure_every = std::chrono::minutes{1};
+
+    friend bool operator==(concurrency_limit_options const&,
+                           concurrency_limit_options const&) = default;
 };
 
 namespace detail {

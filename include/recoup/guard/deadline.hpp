@@ -13,6 +13,8 @@ namespace recoup::inline v1 {
 /// Example: `deadline{2min}`; zero or less allows no attempt at all.
 struct deadline {
     duration total{};
+
+    friend bool operator==(deadline const&, deadline const&) = default;
 };
 
 }  // namespace recoup::inline v1

@@ -60,6 +60,40 @@ class backoff {
         return duration{};
     }
 
+    /// The model that it holds, where that is this one of the library's own; else null.
+    template <class Model>
+    [[nodiscard]] Model const* get_if() const noexcept {
+        if constexpr (std::same_as<Model, exponential_backoff>)
+            return kind_ == kind::exponential ? &exponential_ : nullptr;
+        else if constexpr (std::same_as<Model, constant_backoff>)
+            return kind_ == kind::constant ? &constant_ : nullptr;
+        else if constexpr (std::same_as<Model, linear_backoff>)
+            return kind_ == kind::linear ? &linear_ : nullptr;
+        else if constexpr (std::same_as<Model, fibonacci_backoff>)
+            return kind_ == kind::fibonacci ? &fibonacci_ : nullptr;
+        else {
+            static_assert(std::same_as<Model, decorrelated_backoff>,
+                          "recoup: backoff::get_if knows the library's own models");
+            return kind_ == kind::decorrelated ? &decorrelated_ : nullptr;
+        }
+    }
+
+    /// Equal models of the library's own, or one and the same of a user's.
+    // A template, so that nothing is converted to a backoff only to be compared with one.
+    template <std::same_as<backoff> Backoff>
+    friend bool operator==(Backoff const& left, Backoff const& right) noexcept {
+        if (left.kind_ != right.kind_) return false;
+        switch (left.kind_) {
+            case kind::exponential: return left.exponential_ == right.exponential_;
+            case kind::constant: return left.constant_ == right.constant_;
+            case kind::linear: return left.linear_ == right.linear_;
+            case kind::fibonacci: return left.fibonacci_ == right.fibonacci_;
+            case kind::decorrelated: return left.decorrelated_ == right.decorrelated_;
+            case kind::custom: return left.custom_ == right.custom_;
+        }
+        return false;
+    }
+
   private:
     enum class kind : unsigned char {
         exponential,

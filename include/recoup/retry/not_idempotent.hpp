@@ -25,6 +25,8 @@ struct not_idempotent {
         return nothing_happened.contains(what.category()) || never_reached(what.code());
     }
 
+    friend bool operator==(not_idempotent const&, not_idempotent const&) = default;
+
   private:
     static bool never_reached(std::error_code const& code) noexcept {
         for (auto const one : {errc::breaker_open, errc::rejected, errc::rate_limited,

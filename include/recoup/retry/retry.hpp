@@ -20,12 +20,15 @@ struct category_budget {
     recoup::backoff backoff = exponential(std::chrono::milliseconds{200}, std::chrono::seconds{30});
 
     static category_budget never() { return {.max_attempts = 0}; }
+    friend bool operator==(category_budget const&, category_budget const&) = default;
 };
 
 /// A category with a budget of its own.
 struct category_rule {
     recoup::category category{};
     category_budget budget{};
+
+    friend bool operator==(category_rule const&, category_rule const&) = default;
 };
 
 /// Tries again what is worth it: plain data.
@@ -77,6 +80,8 @@ struct retry {
     [[nodiscard]] bool counts_apart(recoup::category what) const noexcept {
         return find(what) != nullptr;
     }
+
+    friend bool operator==(retry const&, retry const&) = default;
 
   private:
     [[nodiscard]] category_budget const* find(recoup::category what) const noexcept {

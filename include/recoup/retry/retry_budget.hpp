@@ -19,6 +19,8 @@ struct retry_budget_options {
     std::uint32_t per_second = 1;  ///< retries that come free, for those who call rarely
     std::uint32_t reserve = 10;    ///< retries there are at the beginning
     std::uint32_t at_most = 100;   ///< retries that are saved up: `reserve` or more
+
+    friend bool operator==(retry_budget_options const&, retry_budget_options const&) = default;
 };
 
 /// Bounds the retries of all calls that share it, so that a dependency which is down sees hardly more calls
