@@ -6,9 +6,13 @@
 ///
 /// Waits are timers of the coroutine's executor and block no thread; they, and the attempt that runs, end at
 /// once where the coroutine's cancellation slot or a stop token asks for it, and the operation as `cancelled`.
+/// An attempt that was told to end is waited for, whatever it makes of that; one that takes `recoup::attempt&`
+/// also sees it in its `stop_token()`.
 /// Arguments are copied or moved into the coroutine, which also owns the callable and the policies: it may
 /// outlive the wrapper, but not what that refers to (a breaker that was given as an lvalue).
-/// Any executor will do, a strand or an io_context that many threads run included.
+/// A strand will do as executor, and an io_context that many threads run. An attempt that a timeout or a stop
+/// token may end gets a strand of its own there, where the executor is an `any_io_executor`, as it is by
+/// default; with an executor of another type the coroutine needs a strand, as for Asio's own cancellation.
 
 #include <recoup/async/detail/awaitable_driver.hpp>
 #include <recoup/core/returns.hpp>

@@ -9,6 +9,7 @@
 #include <recoup/detail/permits.hpp>
 #include <recoup/detail/policy_set.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -420,16 +421,29 @@ class operation {
         give_up_at_ = total == unlimited ? steady_time::max() : saturating_add(started_, total);
         if constexpr (has_state) {
             state_.give_up_at = give_up_at_;
-            if constexpr (has<policy_kind::clock>) {
-                using port = std::remove_cvref_t<decltype(clock())>;
-                state_.clock = &clock();
-                state_.now = [](void const* at) noexcept {
-                    return const_cast<port*>(static_cast<port const*>(at))->now();
-                };
-            } else {
-                state_.now = [](void const*) noexcept { return real_clock::now(); };
-            }
+            show_clock();
         }
+    }
+
+    /// Lets attempts see how much time is left.
+    void show_clock() noexcept {
+        if constexpr (has<policy_kind::clock>) {
+            using port = std::remove_cvref_t<decltype(clock())>;
+            state_.clock = &clock();
+            state_.now = [](void const* at) noexcept {
+                return const_cast<port*>(static_cast<port const*>(at))->now();
+            };
+        } else {
+            state_.now = [](void const*) noexcept { return real_clock::now(); };
+        }
+    }
+
+    /// What an attempt sees that may be ended by itself: its stop token, and the end of its time.
+    void show_scope(std::stop_token stop, duration limit) noexcept {
+        state_.stop = std::move(stop);
+        if (limit == unlimited) return;
+        show_clock();
+        state_.give_up_at = std::min(give_up_at(), saturating_add(clock().now(), limit));
     }
 
     [[gnu::always_inline]] inline void begin_attempt() noexcept {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <recoup/async/detail/asio_failure.hpp>
+#include <recoup/async/detail/attempt_scope.hpp>
 #include <recoup/async/detail/blocking_call.hpp>
 #include <recoup/async/detail/interruptible_wait.hpp>
 #include <recoup/core/attempt.hpp>
@@ -13,20 +14,17 @@
 #include <recoup/detail/operation.hpp>
 #include <recoup/guard/guard.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/deferred.hpp>
-#include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/wait_traits.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <tuple>
@@ -70,12 +68,13 @@ struct awaitable_driver {
 
         // Made where it is known what it holds: a failure that is made first would cost a third of a success.
         std::optional<result_type> ended;
-        if (refused) {
-            ended.emplace(in_place<failure>{}, op.rejection(*refused));
-        } else if constexpr (operation_type::template has<policy_kind::attempt_timeout>) {
-            ended.emplace(co_await attempt_once<Executor>(
-                op, co_await boost::asio::this_coro::throw_if_cancelled()));
-        } else {
+        if (refused) ended.emplace(in_place<failure>{}, op.rejection(*refused));
+        if constexpr (may_need_scope<operation_type>()) {
+            if (!ended && needs_scope(op, co_await boost::asio::this_coro::cancellation_state))
+                ended.emplace(co_await scoped_attempt<Executor>(
+                    op, co_await boost::asio::this_coro::throw_if_cancelled()));
+        }
+        if (!ended) {
             // Here, and not in a coroutine of its own: the way of a success has one frame.
             op.begin_attempt();
             try {
@@ -87,10 +86,10 @@ struct awaitable_driver {
                     auto&& got = co_await invoke(op, pointer_to(current));
                     ended.emplace(result_of<result_type, awaited_of<operation_type>>(got));
                 }
+                op.check_value(*ended);
             } catch (...) {
                 ended.emplace(in_place<failure>{}, failure_now());
             }
-            op.check_value(*ended);
         }
         auto& outcome = *ended;
         if (outcome.has_value()) [[likely]] {
@@ -139,6 +138,31 @@ struct awaitable_driver {
         return invoke_to_result<Result>([&]() -> Awaited { return static_cast<Awaited&&>(got); });
     }
 
+    /// Whether an attempt may be ended by others than the coroutine's own slot, whose word reaches whatever it
+    /// waits for by itself, or is shown a stop token.
+    template <class Operation>
+    static constexpr bool may_need_scope() {
+        return Operation::template has<policy_kind::attempt_timeout> ||
+               Operation::template has<policy_kind::stop> || takes_attempt(Operation::form);
+    }
+    /// The same of this call: where nobody can end it, it needs none.
+    template <class Operation>
+    static bool needs_scope([[maybe_unused]] Operation& op,
+                            boost::asio::cancellation_state const& state) noexcept {
+        if constexpr (!may_need_scope<Operation>())
+            return false;
+        else
+            return time_limit(op) != unlimited || op.stop_token().stop_possible() ||
+                   (takes_attempt(Operation::form) && state.slot().is_connected());
+    }
+    template <class Operation>
+    static duration time_limit([[maybe_unused]] Operation& op) noexcept {
+        if constexpr (Operation::template has<policy_kind::attempt_timeout>)
+            return op.policies_.template get<policy_kind::attempt_timeout>().each;
+        else
+            return unlimited;
+    }
+
     template <class Operation>
     static auto current_attempt([[maybe_unused]] Operation& op) {
         if constexpr (takes_attempt(Operation::form))
@@ -173,9 +197,9 @@ struct awaitable_driver {
     /// One attempt, whatever it ends with. `throws`: whether its coroutine throws once it is cancelled.
     template <class Executor, class Operation>
     static awaitable<outcome_of<Operation>, Executor> attempt_once(Operation& op, bool throws) {
-        if constexpr (Operation::template has<policy_kind::attempt_timeout>) {
-            if (op.policies_.template get<policy_kind::attempt_timeout>().each != unlimited)
-                co_return co_await timed_attempt<Executor>(op);
+        if constexpr (may_need_scope<Operation>()) {
+            if (needs_scope(op, co_await boost::asio::this_coro::cancellation_state))
+                co_return co_await scoped_attempt<Executor>(op, throws);
         }
         auto const before = co_await boost::asio::this_coro::throw_if_cancelled();
         co_await boost::asio::this_coro::throw_if_cancelled(throws);
@@ -199,36 +223,51 @@ struct awaitable_driver {
                 auto&& got = co_await invoke(op, pointer_to(current));
                 outcome = result_of<result_type, awaited>(got);
             }
+            op.check_value(outcome);
         } catch (...) {
             outcome = result_type{in_place<failure>{}, failure_now()};
         }
-        op.check_value(outcome);
         co_return outcome;
     }
 
-    /// An attempt beside a timer; whichever comes later is cancelled, and waited for.
+    /// An attempt that others may end, and that is waited for whatever it makes of that.
     template <class Executor, class Operation>
-    static awaitable<outcome_of<Operation>, Executor> timed_attempt(Operation& op) {
+    static awaitable<outcome_of<Operation>, Executor> scoped_attempt(Operation& op, bool throws) {
         using result_type = outcome_of<Operation>;
-        auto const each = op.policies_.template get<policy_kind::attempt_timeout>().each;
-        auto const executor = co_await boost::asio::this_coro::executor;
-        auto timer =
-            boost::asio::basic_waitable_timer<std::chrono::steady_clock,
-                                              boost::asio::wait_traits<std::chrono::steady_clock>,
-                                              Executor>{executor, each};
+        auto const limit = time_limit(op);
+        auto const scope = std::make_shared<attempt_scope<Executor>>(
+            Executor{co_await boost::asio::this_coro::executor});
+        if constexpr (takes_attempt(Operation::form)) op.show_scope(scope->stop_token(), limit);
         auto found = std::optional<result_type>{};
-        auto const body = [&]() -> awaitable<void, Executor> {
-            found.emplace(co_await call<Executor>(op));
+        auto const body = [&op, &found, &scope, throws]() -> awaitable<void, Executor> {
+            // Whatever reaches it has passed its caller's filter.
+            co_await boost::asio::this_coro::reset_cancellation_state(
+                boost::asio::enable_total_cancellation());
+            co_await boost::asio::this_coro::throw_if_cancelled(throws);
+            try {
+                if (!scope->cancelled()) {
+                    found.emplace(co_await call<Executor>(op));
+                } else {
+                    // It was told to end before it could be heard of.
+                    op.begin_attempt();
+                    found.emplace(in_place<failure>{},
+                                  failure{category::cancelled, errc::cancelled});
+                }
+            } catch (...) {  // no memory for its frame
+                found.emplace(in_place<failure>{}, failure_now());
+            }
+            scope->ended();
         };
-        auto const [order, thrown, error] =
-            co_await boost::asio::experimental::make_parallel_group(
-                boost::asio::co_spawn(executor, body, boost::asio::deferred),
-                timer.async_wait(boost::asio::deferred))
-                .async_wait(boost::asio::experimental::wait_for_one(),
-                            boost::asio::use_awaitable_t<Executor>{});
-        if (thrown) std::rethrow_exception(thrown);
+        {
+            auto const cancel = [&]() noexcept {
+                scope->cancel(boost::asio::cancellation_type::terminal);
+            };
+            auto const stopped = std::stop_callback{op.stop_token(), cancel};
+            co_await scope->run(body, limit);
+        }
         // An attempt that gives a value in spite of all has it.
-        if (order[0] == 1 && !error && !(found && found->has_value()))
+        if (found && found->has_value()) co_return *std::move(found);
+        if (scope->timed_out())
             co_return result_type{in_place<failure>{},
                                   failure{category::network_timeout, errc::attempt_timed_out}};
         co_return *std::move(found);
