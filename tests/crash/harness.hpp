@@ -88,6 +88,7 @@ class victim {
     }
     void take(process_log const& log) {
         take_log(models_, log, kind_->keeps_operations);
+        if (kind_->own_revisions) forget_revisions(models_);
         acknowledged_ += log.acknowledged();
     }
 

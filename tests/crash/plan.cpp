@@ -164,4 +164,11 @@ void take_log(std::vector<lane_model>& models, process_log const& log, bool with
     }
 }
 
+void forget_revisions(std::vector<lane_model>& models) {
+    for (auto& model : models)
+        for (auto& may_be : model.records)
+            for (auto& one : may_be)
+                if (one) one->revision = 0;
+}
+
 }  // namespace recoup_test

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "crash/stores.hpp"
 
+#include "crash/held_store.hpp"
+
 #include <recoup/store/memory_store.hpp>
 #include <recoup/store/sqlite_store.hpp>
 
@@ -21,7 +23,6 @@
 #include <libpq-fe.h>
 #endif
 
-#include <type_traits>
 #include <utility>
 
 namespace recoup_test {
@@ -29,110 +30,7 @@ namespace recoup_test {
 namespace {
 
 using recoup::durability;
-using recoup::failure;
 using recoup::result;
-using recoup::unlimited;
-
-/// One store, owned.
-template <class Store>
-class held final : public any_store {
-  public:
-    explicit held(std::unique_ptr<Store> store) : store_{std::move(store)} {}
-
-    result<std::optional<recoup::record>> load(recoup::operation_ref id) override {
-        return store_->load(id, unlimited);
-    }
-    result<std::uint64_t> save(recoup::record const& what) override {
-        return store_->save(what, unlimited);
-    }
-    result<void> erase(recoup::operation_ref id, std::uint64_t revision) override {
-        return store_->erase(id, revision, unlimited);
-    }
-    result<std::vector<recoup::record>> list(recoup::record_filter const& which) override {
-        return store_->list(which);
-    }
-    result<std::size_t> clean_up(recoup::system_time now, std::size_t most) override {
-        return store_->clean_up(now, most);
-    }
-    [[nodiscard]] recoup::durability durability() const override { return store_->durability(); }
-
-    [[nodiscard]] bool keeps_operations() const override { return recoup::durable_store<Store>; }
-    result<std::uint64_t> enter(std::string const& who, recoup::duration lease) override {
-        return ask<std::uint64_t>([&](auto& store) { return store.enter(who, lease); });
-    }
-    result<std::vector<std::uint64_t>> renew(std::uint64_t owner, recoup::duration lease) override {
-        return ask<std::vector<std::uint64_t>>(
-            [&](auto& store) { return store.renew(owner, lease); });
-    }
-    result<void> leave(std::uint64_t owner) override {
-        return ask<void>([&](auto& store) { return store.leave(owner); });
-    }
-    result<recoup::started_operation> start(recoup::operation_record const& head,
-                                            std::uint64_t owner) override {
-        return ask<recoup::started_operation>(
-            [&](auto& store) { return store.start(head, owner, unlimited); });
-    }
-    result<std::vector<recoup::operation_record>> claim(
-        recoup::claim_request const& request) override {
-        return ask<std::vector<recoup::operation_record>>(
-            [&](auto& store) { return store.claim(request); });
-    }
-    result<recoup::operation_record> take(std::uint64_t number, std::uint64_t epoch,
-                                          std::uint64_t owner) override {
-        return ask<recoup::operation_record>(
-            [&](auto& store) { return store.take(number, epoch, owner); });
-    }
-    result<recoup::write_receipt> write(recoup::operation_write const& what) override {
-        return ask<recoup::write_receipt>(
-            [&](auto& store) { return store.write(what, unlimited); });
-    }
-    result<void> request_cancel(std::uint64_t number) override {
-        return ask<void>([&](auto& store) { return store.request_cancel(number); });
-    }
-    result<void> remove(std::uint64_t number, std::uint64_t epoch) override {
-        return ask<void>([&](auto& store) { return store.remove(number, epoch); });
-    }
-    result<std::optional<recoup::operation_record>> find(recoup::operation_ref id) override {
-        return ask<std::optional<recoup::operation_record>>(
-            [&](auto& store) { return store.find(id, unlimited); });
-    }
-    result<std::vector<recoup::operation_record>> operations(
-        recoup::operation_filter const& which) override {
-        return ask<std::vector<recoup::operation_record>>(
-            [&](auto& store) { return store.operations(which); });
-    }
-    result<std::vector<recoup::step_record>> steps(std::uint64_t number) override {
-        return ask<std::vector<recoup::step_record>>(
-            [&](auto& store) { return store.steps(number, unlimited); });
-    }
-
-    bool whole() override {
-        if constexpr (requires(Store& store) { store.verify().value().ok(); }) {
-            auto const found = store_->verify();
-            return found.has_value() && found.value().ok();
-        } else {
-            return true;
-        }
-    }
-
-  private:
-    template <class T, class Question>
-    result<T> ask(Question const& question) {
-        if constexpr (recoup::durable_store<Store>)
-            return question(*store_);
-        else
-            return failure{recoup::store_errc::setting_refused};
-    }
-
-    std::unique_ptr<Store> store_;
-};
-
-template <class Opened>
-result<std::unique_ptr<any_store>> hold(Opened opened) {
-    if (!opened.has_value()) return opened.error();
-    using store = typename std::remove_cvref_t<decltype(opened.value())>::element_type;
-    return std::unique_ptr<any_store>{new held<store>{std::move(opened.value())}};
-}
 
 store_kind sqlite_kind(durability kept, recoup::sharing among) {
     store_kind kind;
@@ -188,7 +86,7 @@ store_kind postgres_kind() {
     kind.remote = true;
     kind.open = [](std::string const& folder) -> result<std::unique_ptr<any_store>> {
         if (std::getenv("RECOUP_PRIVATE_POSTGRES") == nullptr)
-            return failure{recoup::category::configuration, "to be run by with_postgres"};
+            return recoup::failure{recoup::category::configuration, "to be run by with_postgres"};
         recoup::postgres_store_options options;
         options.schema = schema_of(folder);
         return hold(recoup::postgres_store::open("postgresql://", options));
@@ -241,6 +139,17 @@ std::vector<store_kind> make_kinds() {
 
 std::vector<store_kind> const& store_kinds() {
     static auto const kinds = make_kinds();
+    return kinds;
+}
+
+std::vector<store_kind> const& kinds_to_kill() {
+    static auto const kinds = [] {
+        auto some = store_kinds();
+#ifndef RECOUP_CRASH_POSTGRES
+        some.push_back(write_behind_kind());
+#endif
+        return some;
+    }();
     return kinds;
 }
 

@@ -61,7 +61,9 @@ struct store_kind {
     recoup::durability kept = recoup::durability::none;
     bool keeps_operations = false;
     bool shared = false;               ///< several processes may have it open
+    bool own_revisions = false;        ///< a record's are forgotten with the object that gave them
     bool remote = false;               ///< on a server, so that each call takes milliseconds
+    unsigned opening_calls = 12;       ///< that change files: some of them, after a crash
     std::vector<std::string> files{};  ///< those that hold what it keeps, when it is closed
     std::string copies{};  ///< part of the names of files that hold the same once more; empty: none
     std::function<recoup::result<std::unique_ptr<any_store>>(std::string const& folder)> open{};
@@ -71,6 +73,14 @@ struct store_kind {
 
 /// All that this build has.
 std::vector<store_kind> const& store_kinds();
+
+/// Those, and what is made of them and more than files, so that it can be killed and no more.
+std::vector<store_kind> const& kinds_to_kill();
+
+/// Writes behind the caller, with a log in a journal.
+store_kind write_behind_kind();
+/// The same with a log that keeps nothing.
+store_kind forgetful_write_behind_kind();
 
 /// A store in memory, which no test here can damage.
 store_kind memory_kind();

@@ -99,6 +99,19 @@ outcome perform(any_store& store, lane_model const& model, planned_step const& s
     return told(-2);
 }
 
+/// Asks for the revisions of records that are there with one that is not known.
+void learn_revisions(any_store& store, lane_model& model, process_log& log) {
+    for (auto& may_be : model.records) {
+        if (may_be.size() != 1 || !may_be.front() || may_be.front()->revision != 0) continue;
+        auto const loaded = store.load(may_be.front()->id);
+        if (loaded.has_value() && loaded.value())
+            may_be.front()->revision = loaded.value()->revision;
+        else
+            log.complain("record " + may_be.front()->id.key + ", which was acknowledged, is " +
+                         (loaded.has_value() ? "absent" : loaded.error().describe()));
+    }
+}
+
 }  // namespace
 
 void process_log::complain(std::string const& text) {
@@ -184,6 +197,7 @@ void run_lane(any_store& store, lane_model model, process_log& log, ownership& m
     auto& lane = log.lanes[model.lane];
     auto const with_operations = store.keeps_operations();
     std::uint32_t refusals = 0;
+    learn_revisions(store, model, log);
     for (std::uint32_t i = 0; i != how.steps && refusals < how.refusals_max; ++i) {
         auto const step = plan_step(model, with_operations);
         if (step.what == planned_step::kind::none) return;

@@ -75,7 +75,8 @@ struct operation_content {
     std::vector<recoup::step_record> steps{};
 };
 
-/// What one lane's keys hold: for each the states that it may be in. One, where all was acknowledged.
+/// What one lane's keys hold: for each the states that it may be in. One, where all was acknowledged. A record
+/// whose revision is 0 is there with one that is not known.
 struct lane_model {
     std::size_t lane = 0;
     std::uint64_t seed = 0;
@@ -137,6 +138,8 @@ recoup::failure run_work(any_store& store, std::vector<lane_model> const& models
 
 /// Brings the models up to what a process has logged.
 void take_log(std::vector<lane_model>& models, process_log const& log, bool with_operations);
+/// What a store has given them is not known any more.
+void forget_revisions(std::vector<lane_model>& models);
 std::vector<lane_model> make_models(std::size_t lanes, std::uint64_t seed);
 
 /// What was found.

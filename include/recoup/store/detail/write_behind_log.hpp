@@ -188,40 +188,4 @@ result<void> replay_record(Store& store, record const& entry, duration at_most) 
     return success();
 }
 
-/// Brings logged writes of an operation to `store`: they may be made twice, since the fence is the same.
-template <class Store>
-result<void> replay_write(Store& store, record const& entry, duration at_most) {
-    byte_reader from{*entry.checkpoint};
-    auto const number = from.number<std::uint64_t>();
-    auto const epoch = from.number<std::uint64_t>();
-    auto const count = from.number<std::uint32_t>();
-    waiting_write what;
-    for (std::uint32_t i = 0; i != count && from.wrong() == nullptr; ++i) {
-        auto step = decode_step(number, from.text(record_bytes_limit, "it is cut"));
-        if (!step.value) return log_damaged(entry);
-        auto const index = step.value->index;
-        what.steps.insert_or_assign(index, std::move(*step.value));
-    }
-    if (from.wrong() != nullptr) return log_damaged(entry);
-    if ((entry.attempts & 16U) != 0) {
-        what.head = decode_operation(*entry.result).value;
-        if (!what.head) return log_damaged(entry);
-    }
-    what.drop_steps = (entry.attempts & 32U) != 0;
-    what.release = (entry.attempts & 64U) != 0;
-    what.knows_wish = (entry.attempts & 128U) != 0;
-    std::optional<failure> wish_lost;
-    auto written = hand_over(store, number, epoch, what, at_most, wish_lost);
-    if (wish_lost) return *std::move(wish_lost);
-    if (written.has_value()) return success();
-    if (what.release && written.error().code() == make_error_code(store_errc::fenced)) {
-        // The last write before the end may be there already, and have given the operation back.
-        auto page = store.operations({.after = number - 1, .limit = 1});
-        if (page.has_value() && !page.value().empty() && page.value()[0].number == number &&
-            page.value()[0].epoch == epoch && page.value()[0].owner == 0)
-            return success();
-    }
-    return written.error();
-}
-
 }  // namespace recoup::inline v1::detail

@@ -3,11 +3,13 @@
 
 #include <recoup/core/result.hpp>
 #include <recoup/store/detail/write_behind_log.hpp>
+#include <recoup/store/detail/write_behind_replay.hpp>
 #include <recoup/store/detail/write_behind_slots.hpp>
 
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -69,24 +71,34 @@ class write_behind_log_keeper {
     template <class Store, class Lose>
     void replay(Store& store, Lose const& lose) {
         if constexpr (has_log) {
+            auto const writes = make_replay(store);
             for (record_filter page{.limit = replayed_at_once}; true;) {
                 auto entries = log_->list(page);
                 if (!entries.has_value()) throw recovery_error{entries.error()};
                 if (entries.value().empty()) break;
-                for (auto const& entry : entries.value()) {
+                for (auto& entry : entries.value()) {
                     page.after = entry.id;
                     if (entry.id.space == log_id(0).space && entry.result)
-                        replay(store, lose, entry);
+                        replay(store, writes.get(), lose, entry);
                 }
             }
         }
     }
 
   private:
-    template <class Store, class Lose>
-    void replay(Store& store, Lose const& lose, record const& entry) {
+    template <class Store>
+    auto make_replay(Store& store) {
+        if constexpr (durable_store<Store>)
+            return std::make_unique<write_behind_replay<Store, Log>>(store, *log_, store_wait_);
+        else
+            return std::unique_ptr<no_log>{};
+    }
+
+    template <class Store, class Writes, class Lose>
+    void replay(Store& store, Writes* writes, Lose const& lose, record& entry) {
         auto const damaged = is_damaged(entry);
-        auto const done = damaged ? result<void>{log_damaged(entry)} : replay_one(store, entry);
+        auto const done =
+            damaged ? result<void>{log_damaged(entry)} : replay_one(store, writes, entry);
         if (!done.has_value()) {
             if (!damaged && !is_loss_of_one(done.error())) throw recovery_error{done.error()};
             lose(lost_entry(entry, done.error()));
@@ -95,11 +107,11 @@ class write_behind_log_keeper {
         if (!erased.has_value()) throw recovery_error{erased.error()};
     }
 
-    template <class Store>
-    result<void> replay_one(Store& store, record const& entry) {
+    template <class Store, class Writes>
+    result<void> replay_one(Store& store, Writes* writes, record& entry) {
         if ((entry.attempts & 1U) != 0) return replay_record(store, entry, store_wait_);
         if constexpr (durable_store<Store>)
-            if (entry.checkpoint) return replay_write(store, entry, store_wait_);
+            if (entry.checkpoint) return writes->bring(entry);
         return log_damaged(entry);
     }
 
