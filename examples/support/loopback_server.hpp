@@ -22,6 +22,8 @@ class loopback_server {
 
     /// "http://127.0.0.1:PORT".
     [[nodiscard]] std::string const& url() const noexcept { return url_; }
+    /// The server itself, for those who do it harm.
+    [[nodiscard]] child_process& process() const noexcept { return *process_; }
     [[nodiscard]] std::vector<access> log() const { return read_access_log(log_); }
 
   private:
