@@ -4,6 +4,7 @@
 #include <recoup/core/time.hpp>
 #include <recoup/detail/permits.hpp>
 #include <recoup/detail/policy_set.hpp>
+#include <recoup/detail/versions.hpp>
 #include <recoup/with_recovery.hpp>
 
 #include <algorithm>
@@ -148,8 +149,16 @@ template <class F, class Policies>
                    typename detail::guard_positions<Policies, Outside>::type{});
     };
     guards(std::true_type{});
-    policies.template each<policy_kind::retry>(
-        [&](auto const& one) { detail::explain_retry(made, one); });
+    auto waits_when_rejected = false;
+    policies.template each<policy_kind::retry>([&](auto const& one) {
+        using policy = std::remove_cvref_t<decltype(one)>;
+        auto seen = detail::seen_version<policy>{};
+        detail::explain_retry(made, seen.of(one));
+        if constexpr (requires { seen.of(one).wait_when_rejected; })
+            waits_when_rejected = seen.of(one).wait_when_rejected;
+        if constexpr (detail::versioned<policy>)
+            made.stages.back() += " (version " + std::to_string(seen.lease->number()) + ")";
+    });
     if constexpr (Policies::template has<policy_kind::budget>)
         made.stages.back() += ", as far as the retry budget pays for them";
     if constexpr (Policies::template has<policy_kind::idempotency>)
@@ -159,12 +168,9 @@ template <class F, class Policies>
         made.stages.push_back("attempt_timeout: " + detail::span_text(one.each));
     });
     made.stages.emplace_back("callable");
-    if constexpr (requires { policies.template get<policy_kind::retry>().wait_when_rejected; } &&
-                  Policies::template has<policy_kind::guard>) {
-        // Nobody knows how long a guard stays shut.
-        if (policies.template get<policy_kind::retry>().wait_when_rejected)
-            made.longest_wait = unlimited;
-    }
+    // Nobody knows how long a guard stays shut.
+    if (Policies::template has<policy_kind::guard> && waits_when_rejected)
+        made.longest_wait = unlimited;
     made.longest_wait = std::min(made.longest_wait, std::max(bound, duration{}));
     made.longest_hint = std::min(made.longest_hint, std::max(bound, duration{}));
     return made;

@@ -21,6 +21,7 @@
 #include <recoup/guard/per_key.hpp>
 #include <recoup/guard/rate_limiter.hpp>
 #include <recoup/observe/on_event.hpp>
+#include <recoup/reloadable.hpp>
 #include <recoup/retry/backoff.hpp>
 #include <recoup/retry/not_idempotent.hpp>
 #include <recoup/retry/retry.hpp>

@@ -8,6 +8,7 @@
 #include <recoup/core/nested_retries.hpp>
 #include <recoup/detail/permits.hpp>
 #include <recoup/detail/policy_set.hpp>
+#include <recoup/detail/versions.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -94,7 +95,7 @@ class operation {
             auto permit =
                 policies.template get<policy_kind::guard>().try_acquire(clock_of(policies));
             if (!permit) [[unlikely]] {
-                if (waits_when_rejected(policies))
+                if (may_wait_when_rejected(policies))
                     return wait_directly(callable, policies, std::forward<Args>(args)...);
                 return reject_directly();
             }
@@ -137,7 +138,9 @@ class operation {
     auto& clock() const noexcept { return clock_of(policies_); }
     operation_state& state() noexcept { return state_; }
     arguments_type& arguments() noexcept { return arguments_; }
-    auto const& retry() const noexcept { return policies_.template get<policy_kind::retry>(); }
+    auto const& retry() const noexcept {
+        return retry_version_.of(policies_.template get<policy_kind::retry>());
+    }
 
     /// When the deadline is over.
     steady_time give_up_at() const noexcept {
@@ -264,9 +267,10 @@ class operation {
 
     using attempt_permits = permits<Policies, false>;
     using operation_permits = permits<Policies, true>;
-    using retry_type = std::remove_cvref_t<
-        decltype(std::declval<Policies const&>().template get<policy_kind::retry>())>;
-    using machine = engine<retry_type>;
+    template <policy_kind Kind>
+    using version_of = seen_version<
+        std::remove_cvref_t<decltype(std::declval<Policies const&>().template get<Kind>())>>;
+    using machine = engine<typename version_of<policy_kind::retry>::type>;
 
     static constexpr bool has_state = takes_attempt(form) || has<policy_kind::persist>;
     static constexpr bool has_preamble = has<policy_kind::persist> || has<policy_kind::deadline> ||
@@ -563,16 +567,25 @@ class operation {
         return refused.why;
     }
 
-    bool waits_when_rejected() const noexcept { return waits_when_rejected(policies_); }
+    bool waits_when_rejected() const noexcept { return waits_by(retry()); }
 
-    static bool waits_when_rejected(Policies const& policies) noexcept {
-        auto const& chosen = policies.template get<policy_kind::retry>();
+    template <class Retry>
+    static bool waits_by(Retry const& chosen) noexcept {
         if constexpr (requires {
                           { chosen.wait_when_rejected } -> std::convertible_to<bool>;
                       })
             return chosen.wait_when_rejected;
         else
             return false;
+    }
+
+    /// The same, before there is an operation that could have taken a version.
+    static bool may_wait_when_rejected(Policies const& policies) noexcept {
+        auto const& chosen = policies.template get<policy_kind::retry>();
+        if constexpr (versioned<std::remove_cvref_t<decltype(chosen)>>)
+            return true;
+        else
+            return waits_by(chosen);
     }
 
     /// Goes on from an attempt that failed, or that was refused by a guard, until a value or the end.
@@ -692,7 +705,8 @@ class operation {
     }
 
     void classify(failure& what) const noexcept {
-        auto const found = policies_.template get<policy_kind::classifier>().classify(what);
+        auto const found =
+            rules_version_.of(policies_.template get<policy_kind::classifier>()).classify(what);
         failure_access::set_category(what, found.category);
         if (found.recoverability != recoverability::unknown)
             failure_access::set_recoverability(what, found.recoverability);
@@ -730,6 +744,8 @@ class operation {
     arguments_type arguments_;
     std::uint32_t made_ = 0;             ///< number of the attempt that was made last
     std::uint64_t given_up_before_ = 0;  ///< `nested_retries::last.count` when it began
+    [[no_unique_address]] mutable version_of<policy_kind::retry> retry_version_{};
+    [[no_unique_address]] mutable version_of<policy_kind::classifier> rules_version_{};
     [[no_unique_address]] operation_permits outer_permits_{};
     [[no_unique_address]] std::conditional_t<operation_permits::any, bool, nothing> called_{};
     [[no_unique_address]] std::conditional_t<has<policy_kind::deadline>, steady_time, nothing>

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <recoup/classify/error_classifier.hpp>
+#include <recoup/core/failed_attempt.hpp>
+#include <recoup/core/failure.hpp>
+#include <recoup/detail/versions.hpp>
+#include <recoup/retry/retry_policy.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+namespace recoup::inline v1 {
+
+/// A retry policy, or a classifier, that is replaced while calls run: give it to `with_recovery` in the place of
+/// one, and `replace` it whenever there is another.
+///
+/// An operation takes the version that is current when it first needs one, at its first failure or rejection,
+/// and goes on with that one, whole, to its end. One that succeeds at once needs none, and looks at nothing.
+/// A version lives for as long as an operation goes on with it: there are at most 64 at a time.
+///
+/// Copies, and the wrappers that it was given to, share it.
+/// Thread safety: all members may be called concurrently. To take a version is two atomic operations, without
+/// a lock or an allocation; `replace` waits only for others who replace.
+/// Example: `recoup::reloadable again{recoup::retry{.max_attempts = 3}};`, later
+/// `again.replace(recoup::config::read_text<recoup::retry>(text))`.
+template <std::copyable Policy>
+    requires retry_policy<Policy> || error_classifier<Policy>
+class reloadable {
+  public:
+    using version_type = Policy;
+    using lease_type = typename detail::versions<Policy>::lease;
+
+    explicit reloadable(Policy first)
+        : versions_{std::make_shared<detail::versions<Policy>>(std::move(first))} {}
+    // Copied where it would be moved: one without a version could not be used.
+    reloadable(reloadable const&) = default;
+    reloadable& operator=(reloadable const&) = default;
+    ~reloadable() = default;
+
+    /// Makes `next` the current version.
+    ///
+    /// Returns: its number; they count from 1.
+    /// Throws: std::length_error where 64 versions are in use; std::bad_alloc. Then nothing changes.
+    std::uint64_t replace(Policy next) { return versions_->put(std::move(next)); }
+
+    /// The current version.
+    [[nodiscard]] Policy current() const { return *lease(); }
+
+    /// Its number.
+    [[nodiscard]] std::uint64_t version() const noexcept { return lease().number(); }
+
+    /// The current version, which stays as it is for as long as this is held.
+    [[nodiscard]] lease_type lease() const noexcept { return versions_->take(); }
+
+    /// Decides by the current version; an operation of `with_recovery` decides by its own.
+    [[nodiscard]] verdict decide(failed_attempt const& seen) const noexcept
+        requires retry_policy<Policy>
+    {
+        return lease()->decide(seen);
+    }
+
+    /// Classifies by the current version; an operation of `with_recovery` does by its own.
+    [[nodiscard]] classification classify(failure const& what) const noexcept
+        requires error_classifier<Policy>
+    {
+        return lease()->classify(what);
+    }
+
+  private:
+    std::shared_ptr<detail::versions<Policy>> versions_;
+};
+
+}  // namespace recoup::inline v1
