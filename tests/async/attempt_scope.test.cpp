@@ -24,6 +24,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <stop_token>
@@ -257,6 +258,29 @@ TEST_CASE("a coroutine is retried as a plain call is: the same waits and the sam
         CHECK(got.error().attempts() == plain.error().attempts());
         CHECK(got.error().code() == plain.error().code());
     }
+}
+
+TEST_CASE("a context may end in the middle of an attempt, before the slot and the token do",
+          "[async]") {
+    asio::cancellation_signal signal;
+    std::stop_source stop;
+    auto const owned = std::make_shared<int>(1);
+    auto const call = with_recovery(
+        [](attempt&, std::shared_ptr<int> const& what) -> asio::awaitable<int> {
+            auto const held = what;
+            co_await sleep(1h);
+            co_return *held;
+        },
+        thrice, recoup::attempt_timeout{1h}, stop.get_token());
+    {
+        asio::io_context context;
+        spawn(
+            context, call(owned), [](result<int>) { FAIL("it has not ended"); },
+            asio::bind_cancellation_slot(signal.slot(), asio::detached));
+        while (owned.use_count() < 3) context.run_one();
+    }
+    CHECK(owned.use_count() == 1);
+    stop.request_stop();
 }
 
 TEST_CASE("on many threads timeouts and stops meet attempts at any moment, and each ends once",

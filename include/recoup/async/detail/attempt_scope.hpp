@@ -93,8 +93,8 @@ class attempt_scope : public std::enable_shared_from_this<attempt_scope<Executor
     void begin(Handler handler, Body what, duration limit) {
         auto slot = boost::asio::get_associated_cancellation_slot(handler);
         if (slot.is_connected())
-            slot.assign([self = this->shared_from_this()](boost::asio::cancellation_type type) {
-                self->cancel(type);
+            slot.assign([weak = this->weak_from_this()](boost::asio::cancellation_type type) {
+                if (auto const there = weak.lock()) there->cancel(type);
             });
         auto work =
             boost::asio::make_work_guard(boost::asio::get_associated_executor(handler, executor_));
