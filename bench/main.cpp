@@ -28,6 +28,7 @@ constexpr section sections[] = {
     {"recovery_time", bench::measure_recovery_time},
     {"durable", bench::measure_durable},
     {"load", bench::measure_load},
+    {"latency", bench::measure_latency},
     {"compile", bench::measure_compile_cost},
 };
 
@@ -123,12 +124,13 @@ int run(section const& one, bench::plan const& plan, bench::report& found) {
 int run(options const& chosen) {
     bench::report found;
     set_requirements(found.requirements);
-    bench::figures machine;
+    bench::figures machine;  // told at the end: a section that runs again begins with a copy of all
     auto& runs_of_sections = machine.at("runs_of_sections");
     bench::describe_machine(machine);
     auto const load_before = bench::load_average();
     auto const noisy = load_before > 0.3 * bench::processors();
     machine.set("quick", chosen.plan.quick)
+        .set("complete", chosen.only.empty())
         .set("load_average_before", load_before)
         .set("noisy", noisy);
     if (noisy)
@@ -146,7 +148,7 @@ int run(options const& chosen) {
             std::chrono::duration<double>{std::chrono::steady_clock::now() - start}.count());
     }
     machine.set("load_average_after", bench::load_average());
-    found.details.at("environment") = machine;
+    found.machine = machine;
     found.seconds = std::chrono::duration<double>{std::chrono::steady_clock::now() - begin}.count();
 
     std::puts("");
@@ -157,7 +159,7 @@ int run(options const& chosen) {
     auto goals_missed = 0;
     auto undecided = 0;
     for (auto const& one : found.verdicts)
-        if (one.found == bench::finding::too_noisy)
+        if (one.found == bench::finding::too_noisy_to_tell)
             ++undecided;
         else if (one.found == bench::finding::missed)
             ++(one.of == bench::requirement::goal ? goals_missed : missed);

@@ -13,6 +13,7 @@ void measure_recovery_time(plan const& chosen, report& into);
 void measure_memory(plan const& chosen, report& into);
 void measure_durable(plan const& chosen, report& into);
 void measure_load(plan const& chosen, report& into);
+void measure_latency(plan const& chosen, report& into);
 void measure_compile_cost(plan const& chosen, report& into);
 
 /// A child process of measure_recovery_time: dies by SIGKILL in the middle of an operation.

@@ -14,6 +14,19 @@ namespace bench {
 inline constexpr auto time_counter = "ns_per_call";
 inline constexpr auto allocations_counter = "allocations_per_call";
 
+/// Leaves behind what the calls of `state` took since `begin`, when `allocated` allocations had been made.
+inline void record(benchmark::State& state, std::chrono::steady_clock::time_point begin,
+                   std::uint64_t allocated) {
+    auto const took =
+        std::chrono::duration<double, std::nano>{std::chrono::steady_clock::now() - begin};
+    auto const calls = static_cast<double>(state.iterations());
+    state.counters[time_counter] =
+        benchmark::Counter{took.count() / calls, benchmark::Counter::kAvgThreads};
+    state.counters[allocations_counter] =
+        benchmark::Counter{static_cast<double>(support::allocations() - allocated) / calls,
+                           benchmark::Counter::kAvgThreads};
+}
+
 /// Times `call(question)`. By its own clock, since versions of Google Benchmark differ in what they
 /// call the time of a call where there is more than one thread.
 template <class Call>
@@ -25,14 +38,7 @@ void measure(benchmark::State& state, Call&& call) {
         auto outcome = call(question++);
         benchmark::DoNotOptimize(outcome);
     }
-    auto const took =
-        std::chrono::duration<double, std::nano>{std::chrono::steady_clock::now() - begin};
-    auto const calls = static_cast<double>(state.iterations());
-    state.counters[time_counter] =
-        benchmark::Counter{took.count() / calls, benchmark::Counter::kAvgThreads};
-    state.counters[allocations_counter] =
-        benchmark::Counter{static_cast<double>(support::allocations() - allocated) / calls,
-                           benchmark::Counter::kAvgThreads};
+    record(state, begin, allocated);
 }
 
 /// Registers `run`, to be interleaved with all others.
@@ -43,7 +49,11 @@ void add(char const* name, int threads, Run run) {
 
 void add_success();
 void add_breaker();
+void add_cache();
 void add_failed_once();
 void add_guards();
+void add_coroutine();
+void add_hedge();
+void add_metrics();
 
 }  // namespace bench

@@ -9,6 +9,7 @@
 #include <recoup/core/result.hpp>
 #include <recoup/retry/retry.hpp>
 #include <recoup/store/journal_store.hpp>
+#include <recoup/store/memory_store.hpp>
 #include <recoup/store/persist.hpp>
 #include <recoup/store/sqlite_store.hpp>
 #include <recoup/store/write_behind.hpp>
@@ -61,7 +62,11 @@ std::function<void()> flushed(Store& store) {
 constexpr auto bare = "bare";
 constexpr auto again = "bare, a second time";
 constexpr auto no_store = "retry alone";
+constexpr auto in_memory = "memory, start";
 constexpr auto on_journal = "journal, process_crash, start";
+constexpr auto on_journal_synced = "journal, power_loss, start";
+constexpr auto on_sqlite = "sqlite, process_crash, start";
+constexpr auto on_sqlite_synced = "sqlite, power_loss, start";
 constexpr auto behind = "sqlite behind write_behind, start";
 constexpr auto behind_kept = "sqlite behind write_behind, start, each result kept";
 constexpr auto behind_logged = "sqlite behind write_behind with a journal, start";
@@ -83,6 +88,26 @@ std::string beside(contest const& compared, char const* which, bool nanoseconds)
     return said + "bare against bare " + shown(compared.at(again).percent, "%+.2f", "%");
 }
 
+/// One point of the plot of overheads by the size of the operation.
+void plot(report& into, contest const& compared, std::chrono::nanoseconds operation,
+          char const* which, char const* store, char const* durability) {
+    auto& point = into.series.add("overhead");
+    point.set("operation_ns", std::int64_t{operation.count()})
+        .set("name", which)
+        .set("store", store)
+        .set("durability", durability);
+    auto const& one = compared.at(which);
+    tell(point, "overhead_percent", one.percent);
+    tell(point, "added_ns", one.added);
+}
+
+void plot_fast(report& into, contest const& compared, std::chrono::nanoseconds operation) {
+    plot(into, compared, operation, again, "none", "none");
+    plot(into, compared, operation, no_store, "none", "none");
+    plot(into, compared, operation, in_memory, "memory", "none");
+    plot(into, compared, operation, on_journal, "journal", "process_crash");
+}
+
 void short_operations(plan const& chosen, report& into, figures& details) {
     struct row {
         char const* name;
@@ -94,8 +119,10 @@ void short_operations(plan const& chosen, report& into, figures& details) {
         auto const folder = fresh_folder(chosen, "added_time");
         auto const work = fixed_work{one.span};
         recoup::journal_store journal{folder + "/journal"};
+        recoup::memory_store memory;
         contest compared;
         add_bare(compared, work);
+        compared.add(made_of(in_memory, persisted_call(work, memory)));
         compared.add(made_of(on_journal, persisted_call(work, journal), flushed(journal)));
         compared.run({.rounds = chosen.quick ? 1'200 : 10'000, .batch = one.batch});
         auto& figures = details.at(std::string{"added_to_"} + one.name);
@@ -105,6 +132,7 @@ void short_operations(plan const& chosen, report& into, figures& details) {
                       std::string{"durable: intent and completion on the journal, "} + one.name,
                       compared.at(on_journal).percent, one.most, requirement::goal,
                       noise_of(compared.at(again).percent), beside(compared, on_journal, true));
+        plot_fast(into, compared, one.span);
     }
 }
 
@@ -124,6 +152,7 @@ void millisecond_operations(plan const& chosen, report& into, figures& details) 
     auto const folder = fresh_folder(chosen, "added_time");
     auto const work = fixed_work{1ms};
     recoup::journal_store journal{folder + "/journal"};
+    recoup::memory_store memory;
     recoup::sqlite_store dropped{folder + "/dropped.db"};
     recoup::sqlite_store kept{folder + "/kept.db"};
     recoup::sqlite_store logged{folder + "/logged.db"};
@@ -133,6 +162,7 @@ void millisecond_operations(plan const& chosen, report& into, figures& details) 
     recoup::write_behind behind_log{logged, log};
     contest compared;
     add_bare(compared, work);
+    compared.add(made_of(in_memory, persisted_call(work, memory)));
     compared.add(made_of(on_journal, persisted_call(work, journal), flushed(journal)));
     compared.add(made_of(behind, persisted_call(work, behind_dropped), flushed(behind_dropped)));
     compared.add(
@@ -150,6 +180,10 @@ void millisecond_operations(plan const& chosen, report& into, figures& details) 
     tell(figures.at("write_behind"), behind_dropped.statistics());
     tell(figures.at("write_behind_each_result_kept"), behind_keeping.statistics());
     tell(figures.at("write_behind_with_a_journal"), behind_log.statistics());
+    plot_fast(into, compared, 1ms);
+    plot(into, compared, 1ms, behind, "sqlite behind write_behind", "none until flushed");
+    plot(into, compared, 1ms, behind_logged, "sqlite behind write_behind with a journal",
+         "process_crash");
     auto const noise = noise_of(compared.at(again).percent);
     for (auto const* which : {on_journal, behind, behind_kept, behind_logged}) {
         auto const& percent = compared.at(which).percent;
@@ -163,11 +197,40 @@ void millisecond_operations(plan const& chosen, report& into, figures& details) 
     }
 }
 
+/// Each record committed, or synced, before the caller goes on. Slow beside the operation, so that few
+/// rounds tell enough; apart from the others, whom its syncs would disturb.
+void committed_operations(plan const& chosen, report& into, figures& details) {
+    struct row {
+        char const* name;
+        std::chrono::nanoseconds span;
+    };
+    for (auto const& one : {row{"1 µs", 1us}, row{"20 µs", 20us}, row{"1 ms", 1ms}}) {
+        auto const folder = fresh_folder(chosen, "added_time");
+        auto const work = fixed_work{one.span};
+        recoup::journal_store journal{folder + "/journal",
+                                      {.durability = recoup::durability::power_loss}};
+        recoup::sqlite_store committed{folder + "/committed.db",
+                                       {.durability = recoup::durability::process_crash}};
+        recoup::sqlite_store synced{folder + "/synced.db"};
+        contest compared;
+        compared.add(made_of(bare, bare_call(work)));
+        compared.add(made_of(on_journal_synced, persisted_call(work, journal)));
+        compared.add(made_of(on_sqlite, persisted_call(work, committed)));
+        compared.add(made_of(on_sqlite_synced, persisted_call(work, synced)));
+        compared.run({.rounds = chosen.quick ? 25 : 200, .batches = 5});
+        compared.tell(details.at(std::string{"committed_before_the_caller_goes_on_"} + one.name));
+        plot(into, compared, one.span, on_sqlite, "sqlite", "process_crash");
+        plot(into, compared, one.span, on_journal_synced, "journal", "power_loss");
+        plot(into, compared, one.span, on_sqlite_synced, "sqlite", "power_loss");
+    }
+}
+
 }  // namespace
 
 void measure_added_time(plan const& chosen, report& into, figures& details) {
     short_operations(chosen, into, details);
     millisecond_operations(chosen, into, details);
+    committed_operations(chosen, into, details);
 }
 
 }  // namespace bench

@@ -103,7 +103,8 @@ void judge_percent(report& into, std::string name, std::vector<double> const& pe
     auto const seen = spread_of(percent).median;
     into.judge(std::move(name), judged(seen, most, noise),
                with(shown(percent, "%+.2f", "%"), beside), "≤ " + text(most, "%", most < 1 ? 1 : 0),
-               of, text(seen - most, "percentage points"));
+               of, text(seen - most, "percentage points"))
+        .figure = seen;
 }
 
 void judge_ratio_below(report& into, std::string name, std::vector<double> const& ratio,

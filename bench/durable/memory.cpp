@@ -94,7 +94,8 @@ void tell(report& into, figures& details, std::string const& name, growth const&
     // A page or two of an allocator are no growth; a byte an operation would be.
     into.judge("durable: memory flat over " + std::to_string(operations) + " operations, " + name,
                heap < 64 && resident < 256 && added < 5'000 && added_resident < 5'000, shown,
-               "last 9/10: < 64, < 256 KiB; at most 5 MB", requirement::memory);
+               "last 9/10: < 64, < 256 KiB; at most 5 MB", requirement::memory)
+        .figure = std::max(added, added_resident) * kib / 1e6;
 }
 
 /// What `made` keeps of the heap after it has worked and come to rest.

@@ -8,6 +8,7 @@
 #include <recoup/core/result.hpp>
 #include <recoup/guard/circuit_breaker.hpp>
 #include <recoup/guard/deadline.hpp>
+#include <recoup/platform/memory.hpp>
 #include <recoup/retry/retry.hpp>
 #include <recoup/store/memory_store.hpp>
 #include <recoup/store/persist.hpp>
@@ -21,7 +22,6 @@
 #include <string>
 
 #include <malloc.h>
-#include <unistd.h>
 
 using namespace std::chrono_literals;
 
@@ -37,14 +37,8 @@ struct memory {
 memory now() {
     auto const heap = mallinfo2();
     memory seen{.heap_mb = static_cast<double>(heap.uordblks + heap.hblkhd) / 1e6};
-    if (auto* const file = std::fopen("/proc/self/statm", "r")) {
-        unsigned long whole = 0;
-        unsigned long resident = 0;
-        if (std::fscanf(file, "%lu %lu", &whole, &resident) == 2)
-            seen.resident_mb =
-                static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1e6;
-        std::fclose(file);
-    }
+    if (auto const bytes = recoup::platform::resident_bytes())
+        seen.resident_mb = static_cast<double>(*bytes) / 1e6;
     return seen;
 }
 
@@ -104,7 +98,8 @@ void tell(report& into, figures& details, std::string const& name, growth const&
     char shown[96];
     std::snprintf(shown, sizeof shown, "heap +%.3f MB, resident +%.3f MB", heap, resident);
     into.judge("memory, " + std::to_string(calls) + " calls, " + name, heap < 5 && resident < 5,
-               shown, "< 5 MB", requirement::memory);
+               shown, "< 5 MB", requirement::memory)
+        .figure = std::max(heap, resident);
 }
 
 }  // namespace

@@ -129,7 +129,8 @@ void measure_recovery_time(plan const& chosen, report& into) {
         into.judge(std::string{"recovery after SIGKILL, persist_when::"} + when,
                    right && !samples.empty() && times.greatest < 500,
                    right ? text(times, "ms") : "not resumed where it was", "each < 500 ms",
-                   requirement::recovery_time);
+                   requirement::recovery_time)
+            .figure = times.greatest;
         into.judge(std::string{"resumed, persist_when::"} + when, right && times.median <= 10,
                    text(times.median, "ms"), "≤ 10 ms", requirement::goal);
     }

@@ -96,7 +96,7 @@ void measure_success(plan const& chosen, report& into) {
         .set("breaker", "the default one, beside retry")
         .set("gate", "within 5 standard deviations of the arithmetic, and the requirement");
 
-    for (auto const attempts : {1U, 2U, 3U, 5U, 8U}) {
+    for (auto const attempts : {1U, 2U, 3U, 4U, 5U, 6U, 8U}) {
         instant_clock time;
         unreliable callee{failure_rate};
         recoup::circuit_breaker breaker;
@@ -113,6 +113,13 @@ void measure_success(plan const& chosen, report& into) {
             .set("attempts", static_cast<std::int64_t>(seen.attempts))
             .set("rejected", seen.rejected)
             .set("breaker_opened", static_cast<std::int64_t>(state.opened));
+        if (attempts <= 6)
+            into.series.add("success")
+                .set("max_attempts", std::int64_t{attempts})
+                .set("operations", operations)
+                .set("transient_failures_per_attempt", failure_rate)
+                .set("success_rate_percent", rate)
+                .set("arithmetic_maximum_percent", possible);
         auto const name = "success: 30 % transient, " + std::to_string(attempts) +
                           (attempts == 1 ? " attempt" : " attempts");
         auto const arithmetic = within_chance(rate, possible, operations);
@@ -121,7 +128,8 @@ void measure_success(plan const& chosen, report& into) {
             into.judge(name, arithmetic, shown(rate, possible), "the arithmetic");
         else
             into.judge(name, arithmetic && rate >= 90, shown(rate, possible),
-                       "the arithmetic, ≥ 90 %", requirement::success);
+                       "the arithmetic, ≥ 90 %", requirement::success)
+                .figure = rate;
         if (attempts == 3)
             into.judge("breaker beside retry: 30 % transient",
                        state.opened == 0 && seen.rejected == 0 &&
@@ -152,7 +160,8 @@ void measure_success(plan const& chosen, report& into) {
             .set("attempts_on_a_permanent_failure", wasted);
         into.judge("success: 10 % of operations permanent, of the others",
                    within_chance(rate, possible, curable) && rate >= 90, shown(rate, possible),
-                   "the arithmetic, ≥ 90 %", requirement::success);
+                   "the arithmetic, ≥ 90 %", requirement::success)
+            .figure = rate;
         into.judge("success: attempts on a permanent failure",
                    seen.attempts_on_permanent == static_cast<std::uint64_t>(seen.permanent),
                    text(wasted, "an operation", 3), "1");

@@ -18,6 +18,9 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
+/// Raised when a field of report.json is renamed, removed or means something else (docs/report.md).
+constexpr auto schema_version = 2;
+
 json to_json_value(figures::value const& what) {
     return std::visit(
         [](auto const& held) -> json {
@@ -37,6 +40,10 @@ json to_json(figures const& tree) {
     auto object = json::object();
     for (auto const& [name, value] : tree.leaves()) object[name] = to_json_value(value);
     for (auto const& [name, branch] : tree.branches()) object[name] = to_json(branch);
+    for (auto const& [name, items] : tree.lists()) {
+        auto& list = object[name] = json::array();
+        for (auto const& item : items) list.push_back(to_json(item));
+    }
     return object;
 }
 
@@ -50,7 +57,7 @@ std::string now_text() {
 }
 
 json as_json(finding found) {
-    if (found == finding::too_noisy) return nullptr;
+    if (found == finding::too_noisy_to_tell) return nullptr;
     return found == finding::met;
 }
 
@@ -60,10 +67,48 @@ json met(report const& what, requirement which) {
     for (auto const& one : what.verdicts) {
         if (one.of != which) continue;
         if (one.found == finding::missed) return false;
-        if (one.found == finding::too_noisy) return nullptr;
+        if (one.found == finding::too_noisy_to_tell) return nullptr;
         found = true;
     }
     return found;
+}
+
+/// The worst figure that was judged by a requirement of the original, and how far it is from the bound.
+struct judged_by {
+    char const* name;
+    requirement which;
+    char const* unit;
+    double bound;
+    bool at_least;
+};
+constexpr judged_by originals[] = {
+    {"overhead", requirement::overhead, "%", 5, false},
+    {"success", requirement::success, "%", 90, true},
+    {"recovery_time", requirement::recovery_time, "ms", 500, false},
+    {"memory", requirement::memory, "MB", 5, false},
+};
+
+json margins(report const& what) {
+    auto made = json::object();
+    for (auto const& one : originals) {
+        verdict const* worst = nullptr;
+        for (auto const& seen : what.verdicts) {
+            if (seen.of != one.which || !seen.figure) continue;
+            auto const worse = worst == nullptr || (one.at_least ? *seen.figure < *worst->figure
+                                                                 : *seen.figure > *worst->figure);
+            if (worse) worst = &seen;
+        }
+        if (worst == nullptr) continue;
+        made[one.name] = {
+            {"worst", *worst->figure},
+            {"worst_of", worst->name},
+            {"bound", one.bound},
+            {"at_least", one.at_least},
+            {"unit", one.unit},
+            {"margin", one.at_least ? *worst->figure - one.bound : one.bound - *worst->figure},
+            {"met", met(what, one.which)}};
+    }
+    return made;
 }
 
 json summary(report const& what) {
@@ -73,7 +118,7 @@ json summary(report const& what) {
                       [](auto& one) { return one.found == finding::met; }));
     auto const noisy = static_cast<std::size_t>(
         std::count_if(what.verdicts.begin(), what.verdicts.end(),
-                      [](auto& one) { return one.found == finding::too_noisy; }));
+                      [](auto& one) { return one.found == finding::too_noisy_to_tell; }));
     auto const& overheads = what.overheads_percent;
     json made = {
         {"total_tests", total},
@@ -104,6 +149,7 @@ json validation(report const& what) {
     add("memory_requirement_met", requirement::memory);
     made["all_requirements_met"] =
         std::all_of(made.begin(), made.end(), [](json const& one) { return one == true; });
+    made["margins"] = margins(what);
     auto& gates = made["gates"] = json::array();
     for (auto const& one : what.verdicts) {
         gates.push_back({{"name", one.name},
@@ -161,6 +207,12 @@ figures& figures::at(std::string const& name) {
     return branches_.emplace_back(name, figures{}).second;
 }
 
+figures& figures::add(std::string const& list) {
+    for (auto& [name, items] : lists_)
+        if (name == list) return items.emplace_back();
+    return lists_.emplace_back(list, std::deque<figures>{}).second.emplace_back();
+}
+
 std::string text(double value, char const* unit, int digits) {
     char buffer[64];
     std::snprintf(buffer, sizeof buffer, "%.*f %s", digits, value, unit);
@@ -190,9 +242,10 @@ void print_table(report const& what) {
     };
     line("gate", "measured", "wanted", "");
     for (auto const& one : what.verdicts) {
-        auto said = std::string{one.found == finding::met         ? "met"
-                                : one.found == finding::too_noisy ? "too noisy to tell; above it"
-                                : one.of == requirement::goal     ? "goal missed"
+        auto said =
+            std::string{one.found == finding::met                 ? "met"
+                        : one.found == finding::too_noisy_to_tell ? "too noisy to tell; above it"
+                        : one.of == requirement::goal             ? "goal missed"
                                                                   : "MISSED"};
         if (!one.missed_by.empty()) said += " by " + one.missed_by;
         line(one.name, one.measured, one.wanted, said);
@@ -202,10 +255,13 @@ void print_table(report const& what) {
 
 bool write_json(report const& what, std::string const& path) {
     json whole;
+    whole["schema_version"] = schema_version;
     whole["report_timestamp"] = now_text();
+    whole["machine"] = to_json(what.machine);
     whole["requirements"] = to_json(what.requirements);
     whole["test_summary"] = summary(what);
     whole["requirements_validation"] = validation(what);
+    whole["series"] = to_json(what.series);
     whole["detailed_results"] = to_json(what.details);
     whole["overall_assessment"] = assessment(what);
     std::ofstream file{path};

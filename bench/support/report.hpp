@@ -3,8 +3,11 @@
 
 #include "support/statistics.hpp"
 
+#include <recoup/validation/finding.hpp>
+
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -21,13 +24,17 @@ class figures {
     figures& set(std::string const& name, char const* what);
     /// A branch; the reference stays good.
     figures& at(std::string const& name);
+    /// One more item of a list; the reference stays good.
+    figures& add(std::string const& list);
 
     [[nodiscard]] auto const& leaves() const noexcept { return leaves_; }
     [[nodiscard]] auto const& branches() const noexcept { return branches_; }
+    [[nodiscard]] auto const& lists() const noexcept { return lists_; }
 
   private:
     std::vector<std::pair<std::string, value>> leaves_;
     std::deque<std::pair<std::string, figures>> branches_;
+    std::deque<std::pair<std::string, std::deque<figures>>> lists_;
 };
 
 /// What a verdict is about.
@@ -41,21 +48,16 @@ enum class requirement : std::uint8_t {
     success,
 };
 
-/// What a verdict says.
-enum class finding : std::uint8_t {
-    met,
-    missed,
-    too_noisy,  ///< above what is wanted, but by less than the noise of the same run: not decided
-};
+using recoup::validation::finding;
 
 /// Judges a figure that should be at most `most` and that is worth no more than give or take `noise`.
 constexpr finding judged(double seen, double most, double noise) {
     if (seen <= most) return finding::met;
-    return seen - noise > most ? finding::missed : finding::too_noisy;
+    return seen - noise > most ? finding::missed : finding::too_noisy_to_tell;
 }
 static_assert(judged(4.9, 5, 9) == finding::met);
 static_assert(judged(10, 5, 1) == finding::missed);
-static_assert(judged(10, 5, 6) == finding::too_noisy);
+static_assert(judged(10, 5, 6) == finding::too_noisy_to_tell);
 
 /// One line of the verdict table.
 struct verdict {
@@ -65,6 +67,8 @@ struct verdict {
     finding found = finding::met;
     requirement of = requirement::contract;
     std::string missed_by{};  ///< how far off it is, where that is known
+    /// What was judged, in the unit of a requirement of the original.
+    std::optional<double> figure{};
 };
 
 /// What could not be measured here, and why.
@@ -75,7 +79,9 @@ struct skipped {
 
 /// What the benchmarks found.
 struct report {
+    figures machine;
     figures requirements;
+    figures series;  ///< what plots are drawn from
     figures details;
     std::vector<verdict> verdicts;
     std::vector<skipped> skips;
@@ -84,16 +90,17 @@ struct report {
     double success_rate_percent = 0;
     double seconds = 0;
 
-    void judge(std::string name, bool met, std::string measured, std::string wanted,
-               requirement of = requirement::contract, std::string missed_by = {}) {
-        judge(std::move(name), met ? finding::met : finding::missed, std::move(measured),
-              std::move(wanted), of, std::move(missed_by));
+    verdict& judge(std::string name, bool met, std::string measured, std::string wanted,
+                   requirement of = requirement::contract, std::string missed_by = {}) {
+        return judge(std::move(name), met ? finding::met : finding::missed, std::move(measured),
+                     std::move(wanted), of, std::move(missed_by));
     }
 
-    void judge(std::string name, finding found, std::string measured, std::string wanted,
-               requirement of, std::string missed_by = {}) {
-        verdicts.push_back({std::move(name), std::move(measured), std::move(wanted), found, of,
-                            found == finding::met ? std::string{} : std::move(missed_by)});
+    verdict& judge(std::string name, finding found, std::string measured, std::string wanted,
+                   requirement of, std::string missed_by = {}) {
+        return verdicts.emplace_back(
+            verdict{std::move(name), std::move(measured), std::move(wanted), found, of,
+                    found == finding::met ? std::string{} : std::move(missed_by)});
     }
 
     void skip(std::string name, std::string why) {

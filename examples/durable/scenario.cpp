@@ -136,6 +136,8 @@ outcome run_killed_at(kill_point kill, scenario_options const& options) {
 }
 
 std::vector<outcome> run_all(scenario_options const& options) {
+    // A store that cannot be used is told of here, and not waited for in each worker.
+    with_store(options.store, {options.folder, options.database}, [](auto&) {});
     auto points = std::vector<kill_point>{};
     for (auto const step : steps)
         for (auto const when : {moment::before_record, moment::after_record})

@@ -179,7 +179,7 @@ std::vector<std::string> arguments_of(std::string_view input) {
     auto const count = from.number<std::uint32_t>();
     std::vector<std::string> arguments;
     for (std::uint32_t i = 0; i != count && i != arguments_max && from.wrong() == nullptr; ++i)
-        arguments.push_back(from.text(input.size(), "an argument is cut"));
+        arguments.emplace_back(from.text(input.size(), "an argument is cut"));
     if (from.wrong() != nullptr || !from.at_end()) return {std::string{input}};
     return arguments;
 }

@@ -72,6 +72,79 @@ inline duration longest_waits(backoff const& waits, std::uint32_t attempts) noex
     return sum;
 }
 
+inline std::string threads_text(std::uint32_t count) {
+    return "up to " + std::to_string(count) + (count == 1 ? " thread" : " threads");
+}
+
+/// A share, in tenths of a percent, rounded.
+inline std::string percent_text(double share) {
+    auto const tenths = static_cast<int>(share * 1000 + 0.5);
+    auto text = std::to_string(tenths / 10);
+    if (tenths % 10 != 0) (text += '.') += std::to_string(tenths % 10);
+    return text + " %";
+}
+
+/// A template, so that nothing here needs to know a policy that nobody names.
+template <class Options>
+std::string hedge_text(Options const& options) {
+    auto line =
+        "hedge: up to " + std::to_string(options.most) + " more beside each attempt, after ";
+    if (options.percentile > 0) {
+        line += percent_text(options.percentile);
+        line += " of recent successes would have ended (";
+        line += span_text(options.delay) + " while few are known)";
+    } else {
+        line += span_text(options.delay);
+    }
+    return line + ", as far as their budget pays for them";
+}
+
+template <class Options>
+std::string cache_text(Options const& options) {
+    auto line = "cache: up to " + std::to_string(options.capacity) +
+                (options.capacity == 1 ? " result for " : " results for ") +
+                span_text(options.time_to_live);
+    if (options.failures_for > duration{})
+        line += ", failures for " + span_text(options.failures_for);
+    if (options.stale_if_error > duration{})
+        line += ", in place of a failure for " + span_text(options.stale_if_error) + " more";
+    if (options.wait_at_most > duration{})
+        line += "; equal calls wait for one, up to " + span_text(options.wait_at_most);
+    return line;
+}
+
+/// What shakes the callable: `chaos`.
+template <class Chaos>
+std::string chaos_text(Chaos const& by) {
+    auto const options = by.options();
+    auto line = std::string{by.enabled() ? "chaos: " : "chaos, switched off: "};
+    auto const begin = line.size();
+    auto const add = [&](double rate, std::string const& what) {
+        if (rate > 0) line += (line.size() == begin ? "" : ", ") + percent_text(rate) + what;
+    };
+    if (!options.schedule.empty())
+        line += "a schedule, then by seed " + std::to_string(options.seed);
+    add(options.failure_rate, " of attempts fail");
+    add(options.throw_rate, " throw");
+    add(options.latency_rate, " take " + span_text(options.latency) + " longer");
+    add(options.wrong_rate, " give wrong results");
+    add(options.crash_rate, " end the process");
+    if (line.size() == begin) line += "nothing happens";
+    return line;
+}
+
+/// The callable, and what is around it that is no policy.
+template <class F>
+void explain_callable(explanation& made, F const& callable) {
+    if constexpr (requires { callable.get().shaken_by(); })
+        made.stages.push_back(chaos_text(callable.get().shaken_by()));
+    else if constexpr (requires { callable.callable.shaken_by(); })
+        made.stages.push_back(chaos_text(callable.callable.shaken_by()));
+    else if constexpr (requires { callable.shaken_by(); })
+        made.stages.push_back(chaos_text(callable.shaken_by()));
+    made.stages.emplace_back("callable");
+}
+
 template <class Policy>
 void explain_retry(explanation& made, Policy const& policy) {
     if constexpr (!std::same_as<Policy, retry>) {
@@ -123,6 +196,8 @@ template <class F, class Policies>
     auto const& policies = wrapped.policies();
     policies.template each<policy_kind::fallback>(
         [&](auto const&) { made.stages.emplace_back("fallback"); });
+    policies.template each<policy_kind::cache>(
+        [&](auto const& one) { made.stages.push_back(detail::cache_text(one.options())); });
     policies.template each<policy_kind::persist>([&](auto const& one) {
         auto const& options = one.options();
         made.stages.push_back("persist: \"" + options.name + "\", survives " +
@@ -131,8 +206,8 @@ template <class F, class Policies>
     });
     auto bound = unlimited;
     policies.template each<policy_kind::deadline>([&](auto const& one) {
-        bound = one.total;
-        made.stages.push_back("deadline: " + detail::span_text(one.total));
+        bound = detail::deadline_of(one).total;
+        made.stages.push_back("deadline: " + detail::span_text(bound));
     });
     auto const guards = [&]<bool Outside>(std::bool_constant<Outside>) {
         auto const show = [&]<std::size_t At>(std::integral_constant<std::size_t, At>) {
@@ -163,11 +238,20 @@ template <class F, class Policies>
         made.stages.back() += ", as far as the retry budget pays for them";
     if constexpr (Policies::template has<policy_kind::idempotency>)
         made.stages.back() += ", where nothing has happened yet";
+    policies.template each<policy_kind::hedge>(
+        [&](auto const& one) { made.stages.push_back(detail::hedge_text(one.options())); });
+    policies.template each<policy_kind::threads>([&](auto const& one) {
+        made.stages.back() += "; plain calls run on " + detail::threads_text(one.options().threads);
+    });
     guards(std::false_type{});
     policies.template each<policy_kind::attempt_timeout>([&](auto const& one) {
         made.stages.push_back("attempt_timeout: " + detail::span_text(one.each));
     });
-    made.stages.emplace_back("callable");
+    policies.template each<policy_kind::abandon>([&](auto const& one) {
+        made.stages.push_back("abandon_after: " + detail::span_text(one.each) + ", on " +
+                              detail::threads_text(one.threads()));
+    });
+    detail::explain_callable(made, wrapped.wrapped_callable());
     // Nobody knows how long a guard stays shut.
     if (Policies::template has<policy_kind::guard> && waits_when_rejected)
         made.longest_wait = unlimited;

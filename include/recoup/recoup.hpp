@@ -13,11 +13,13 @@
 #include <recoup/core/on.hpp>
 #include <recoup/core/result.hpp>
 #include <recoup/explain.hpp>
+#include <recoup/guard/attempt_timeout.hpp>
 #include <recoup/guard/bulkhead.hpp>
 #include <recoup/guard/circuit_breaker.hpp>
 #include <recoup/guard/concurrency_limit.hpp>
 #include <recoup/guard/deadline.hpp>
 #include <recoup/guard/fallback.hpp>
+#include <recoup/guard/hedge.hpp>
 #include <recoup/guard/per_key.hpp>
 #include <recoup/guard/rate_limiter.hpp>
 #include <recoup/observe/on_event.hpp>

@@ -4,9 +4,12 @@
 #include <recoup/classify/error_classifier.hpp>
 #include <recoup/core/failed_attempt.hpp>
 #include <recoup/core/failure.hpp>
+#include <recoup/core/time.hpp>
 #include <recoup/detail/versions.hpp>
+#include <recoup/guard/deadline.hpp>
 #include <recoup/retry/retry_policy.hpp>
 
+#include <atomic>
 #include <concepts>
 #include <cstdint>
 #include <memory>
@@ -27,7 +30,7 @@ namespace recoup::inline v1 {
 /// Example: `recoup::reloadable again{recoup::retry{.max_attempts = 3}};`, later
 /// `again.replace(recoup::config::read_text<recoup::retry>(text))`.
 template <std::copyable Policy>
-    requires retry_policy<Policy> || error_classifier<Policy>
+    requires retry_policy<Policy> || error_classifier<Policy> || std::same_as<Policy, deadline>
 class reloadable {
   public:
     using version_type = Policy;
@@ -45,6 +48,9 @@ class reloadable {
     /// Returns: its number; they count from 1.
     /// Throws: std::length_error where 64 versions are in use; std::bad_alloc. Then nothing changes.
     std::uint64_t replace(Policy next) { return versions_->put(std::move(next)); }
+
+    /// Throws: std::length_error where `replace` would, at the moment.
+    void check_replace() const { versions_->check_room(); }
 
     /// The current version.
     [[nodiscard]] Policy current() const { return *lease(); }
@@ -71,6 +77,33 @@ class reloadable {
 
   private:
     std::shared_ptr<detail::versions<Policy>> versions_;
+};
+
+/// A deadline that is replaced while calls run: an operation has the one that is current when it begins.
+///
+/// Copies, and the wrappers that it was given to, share it.
+/// Thread safety: all members may be called concurrently; to read it is one load.
+/// Example: `recoup::reloadable within{recoup::deadline{2min}};`, later `within.replace(recoup::deadline{5min})`.
+template <>
+class reloadable<deadline> {
+  public:
+    using is_deadline = void;
+
+    explicit reloadable(deadline first)
+        : total_{std::make_shared<std::atomic<duration>>(first.total)} {}
+    // Copied where it would be moved: one without a value could not be used.
+    reloadable(reloadable const&) = default;
+    reloadable& operator=(reloadable const&) = default;
+    ~reloadable() = default;
+
+    void replace(deadline next) noexcept { total_->store(next.total, std::memory_order_relaxed); }
+
+    [[nodiscard]] deadline current() const noexcept {
+        return {total_->load(std::memory_order_relaxed)};
+    }
+
+  private:
+    std::shared_ptr<std::atomic<duration>> total_;
 };
 
 }  // namespace recoup::inline v1

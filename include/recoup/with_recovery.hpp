@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/core/callable.hpp>
 #include <recoup/detail/fall_back.hpp>
 #include <recoup/detail/make_policies.hpp>
 #include <recoup/detail/operation.hpp>
 
-#include <functional>
 #include <type_traits>
 #include <utility>
 
@@ -56,22 +56,37 @@ class recovered {
     template <class... Override>
     [[nodiscard]] auto with(Override&&... overrides) const {
         auto merged = detail::merge_policies(policies_, std::forward<Override>(overrides)...);
-        // std::ref of a std::reference_wrapper is that itself.
-        return recovered<decltype(std::ref(callable_)), decltype(merged)>{std::ref(callable_),
-                                                                          std::move(merged)};
+        using lent = decltype(detail::lend(callable_));
+        return recovered<lent, decltype(merged)>{detail::lend(callable_), std::move(merged)};
     }
 
     /// What this wrapper consists of.
     [[nodiscard]] Policies const& policies() const noexcept { return policies_; }
+    [[nodiscard]] F const& wrapped_callable() const noexcept { return callable_; }
 
   private:
     template <class... Args>
     [[gnu::always_inline]] detail::wrapped_return_t<F, Args...> call(Args&&... args) const {
-        using operation = detail::operation<F, Policies, Args...>;
+        if constexpr (Policies::template has<detail::policy_kind::cache>) {
+            using cache =
+                std::remove_cvref_t<decltype(policies_.template get<detail::policy_kind::cache>())>;
+            return cache::template call<detail::operation<F, Policies, Args...>>::call(
+                policies_,
+                [&](auto const& with) { return operate(with, std::forward<Args>(args)...); },
+                args...);
+        } else {
+            return operate(policies_, std::forward<Args>(args)...);
+        }
+    }
+
+    template <class With, class... Args>
+    [[gnu::always_inline]] detail::wrapped_return_t<F, Args...> operate(With const& policies,
+                                                                        Args&&... args) const {
+        using operation = detail::operation<F, With, Args...>;
         if constexpr (operation::is_direct)
-            return operation::run_directly(callable_, policies_, std::forward<Args>(args)...);
+            return operation::run_directly(callable_, policies, std::forward<Args>(args)...);
         else
-            return operation{callable_, policies_, std::forward<Args>(args)...}.run();
+            return operation{callable_, policies, std::forward<Args>(args)...}.run();
     }
 
     template <class Result, class... Args>
@@ -79,14 +94,11 @@ class recovered {
         static_assert(
             !detail::consumes_arguments(detail::call_form_of<F, Args...>),
             "recoup: the callable takes its arguments with it, and leaves none for a fallback");
-        using operation = detail::operation<F, Policies, Args&...>;
         auto const again = [&](auto&... with) -> Result
             requires detail::callable_with<F, decltype(with)...>
         { return call(with...); };
-        auto const guarded = [](auto const& invoke) { return operation::guarded(invoke); };
-        detail::fallbacks<Result, Policies, decltype(again), decltype(guarded)>{policies_, again,
-                                                                                guarded}
-            .ask(outcome, args...);
+        detail::fallbacks<Result, Policies, decltype(again)>{policies_, again}.ask(outcome,
+                                                                                   args...);
     }
 
     // A callable with state is called from a const wrapper: its thread safety is its own.
@@ -100,9 +112,10 @@ class recovered {
 /// callable returns: of `T` for `T`, `result<T>`, any Outcome result, `std::optional<T>` and
 /// `std::expected<T, E>`; of `std::reference_wrapper<T>` for `T&`.
 ///
-/// The order of the policies does not matter: every policy knows its stage. From outside in: fallback,
-/// persist, deadline, retry, guards (circuit breakers, rate limiters, bulkheads and concurrency limits), callable. Without a retry policy there is
-/// `retry{}`: 3 attempts, exponential backoff with full jitter.
+/// The order of the policies does not matter: every policy knows its stage. From outside in: fallback, cache,
+/// persist, deadline, retry, hedge, guards (circuit breakers, rate limiters, bulkheads and concurrency limits),
+/// attempt_timeout or abandon_after, callable. Without a retry policy there is `retry{}`: 3 attempts, exponential
+/// backoff with full jitter.
 /// Example: `auto fetch = recoup::with_recovery(fetch_page, recoup::retry{.max_attempts = 5});`
 template <class F, class... Policies>
 [[nodiscard]] auto with_recovery(F&& callable, Policies&&... policies) {

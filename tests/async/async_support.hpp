@@ -12,6 +12,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <chrono>
+#include <exception>
 #include <optional>
 #include <utility>
 
@@ -31,12 +32,16 @@ void spawn(Where&& where, asio::awaitable<T> body, Done done, Token&& token = {}
         std::forward<Token>(token));
 }
 
-/// Runs a coroutine to its end on a context of its own, and gives what it gives.
+/// Runs a coroutine to its end on a context of its own, and gives what it gives, or throws what it throws.
 template <class T>
 T run(asio::awaitable<T> body) {
     asio::io_context context;
     std::optional<T> found;
-    spawn(context, std::move(body), [&](T value) { found.emplace(std::move(value)); });
+    spawn(
+        context, std::move(body), [&](T value) { found.emplace(std::move(value)); },
+        [](std::exception_ptr const& thrown) {
+            if (thrown) std::rethrow_exception(thrown);
+        });
     context.run();
     return *std::move(found);
 }

@@ -216,6 +216,58 @@ TEST_CASE("what remains for an attempt is the shorter of its timeout and the dea
     CHECK(seen == std::vector<recoup::duration>{10s, 6s, 9s, 5s});
 }
 
+TEST_CASE("an attempt timeout on a clock that was given is cancelled when that says so",
+          "[async][concurrent]") {
+    manual_clock clock;
+    auto seen = std::vector<bool>{};
+    std::atomic<bool> begun = false;
+    auto const call = with_recovery(
+        [&](attempt& current) -> asio::awaitable<int> {
+            if (current.number() == 2) co_return 2;
+            seen.push_back(current.stop_token().stop_requested());
+            begun = true;
+            begun.notify_one();
+            try {
+                co_await sleep(1h);
+            } catch (boost::system::system_error const&) {
+                seen.push_back(current.stop_token().stop_requested());
+                throw;
+            }
+            co_return 1;
+        },
+        thrice, recoup::attempt_timeout{5s}, recoup::on(clock));
+    {
+        std::jthread const time{[&] {
+            clock.await_alarms(1);
+            begun.wait(false);
+            clock.advance(5s - 1ns);
+            clock.advance(1ns);
+        }};
+        CHECK(run(call()).value() == 2);
+    }
+    CHECK(seen == std::vector<bool>{false, true});
+    CHECK(clock.alarms() == 0);
+    CHECK(clock.elapsed() == 5s);
+}
+
+TEST_CASE("a coroutine that goes before its timeout leaves no alarm on the clock", "[async]") {
+    manual_clock clock;
+    {
+        asio::io_context context;
+        auto const call = with_recovery(
+            []() -> asio::awaitable<int> {
+                co_await sleep(1h);
+                co_return 1;
+            },
+            recoup::attempt_timeout{5s}, recoup::on(clock));
+        spawn(context, call(), [](auto const&) {});
+        context.poll();
+        CHECK(clock.alarms() == 1);
+    }
+    CHECK(clock.alarms() == 0);
+    clock.advance(1h);
+}
+
 TEST_CASE("a predicate that throws has failed the attempt, as in a plain call", "[async]") {
     auto const throws = recoup::retry_if([](int) -> bool { throw std::out_of_range{"no"}; });
     auto const ended =

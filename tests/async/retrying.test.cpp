@@ -20,19 +20,25 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -199,6 +205,221 @@ TEST_CASE("guards, budgets, fallbacks and value checks hold for coroutines, too"
     auto const picky =
         with_recovery(fails(0), at_once, recoup::retry_if([](std::string const&) { return true; }));
     CHECK(run(picky("x")).error().code() == recoup::errc::value_rejected);
+}
+
+TEST_CASE("fallbacks of coroutines may be coroutines, and are asked one after the other",
+          "[async]") {
+    recoup::testing::event_recorder seen;
+    auto asked = std::vector<std::string>{};
+    auto const cached = [&](failure const& what,
+                            std::string const& text) -> asio::awaitable<std::string> {
+        co_await sleep(0ms);
+        asked.push_back("cached " + text);
+        CHECK(what.attempts() == 3);
+        throw boost::system::system_error{asio::error::connection_refused};
+    };
+    auto const other = [&](std::string const& text) -> asio::awaitable<result<std::string>> {
+        co_await sleep(0ms);
+        asked.push_back("other " + text);
+        co_return "instead of " + text;
+    };
+    auto const call =
+        with_recovery(fails(99), at_once, recoup::fallback(cached), recoup::fallback(other),
+                      recoup::fallback("none"), std::ref(seen));
+    CHECK(run(call(std::string{"x"})).value() == "instead of x");
+    CHECK(asked == std::vector<std::string>{"cached x", "other x"});
+    CHECK(seen.count(recoup::event_kind::fell_back) == 2);
+    CHECK(run(with_recovery(fails(0), recoup::fallback(other))(std::string{"y"})).value() ==
+          "got y");
+    // Where none has anything it is the failure that they were asked about.
+    auto const none =
+        run(with_recovery(fails(99), at_once, recoup::fallback(cached))(std::string{"z"}));
+    CHECK(none.error().attempts() == 3);
+    CHECK(none.error().code() == std::error_code{make_error_code(asio::error::connection_reset)});
+    auto const unit = with_recovery(
+        []() -> asio::awaitable<void> {
+            throw boost::system::system_error{asio::error::connection_reset};
+            co_return;
+        },
+        at_once, recoup::fallback([]() -> asio::awaitable<void> { co_return; }));
+    CHECK(run(unit()));
+}
+
+TEST_CASE("a fallback stands in where nothing of a coroutine was called, too", "[async]") {
+    auto const none = recoup::fallback("none");
+    CHECK(run(with_recovery(fails(0), recoup::deadline{0s}, none)("x")).value() == "none");
+    recoup::circuit_breaker breaker{{.consecutive_failures = 1}};
+    auto const call = with_recovery(fails(9), at_once, breaker, none);
+    CHECK(run(call("x")).value() == "none");
+    REQUIRE(breaker.state() == recoup::breaker_state::open);
+    CHECK(run(call("x")).value() == "none");
+    auto const outside =
+        with_recovery(fails(9), recoup::in_order(none, std::ref(breaker), at_once));
+    CHECK(run(outside("x")).value() == "none");
+}
+
+TEST_CASE("a coroutine owns its callable and its policies, once they have gone as well",
+          "[async]") {
+    auto held = std::make_shared<std::string>("held");
+    auto first = std::make_unique<asio::awaitable<result<std::string>>>();
+    {
+        auto const call = with_recovery(
+            [held](std::string const& text) -> asio::awaitable<std::string> {
+                co_await sleep(0ms);
+                co_return *held + text;
+            },
+            retry{.backoff = recoup::constant(0ms),
+                  .per_category = {{category::permission, recoup::never}}});
+        *first = call(std::string(100, 'x'));
+    }
+    CHECK(held.use_count() == 2);
+    CHECK(run(std::move(*first)).value() == "held" + std::string(100, 'x'));
+    CHECK(held.use_count() == 1);
+}
+
+namespace {
+
+asio::awaitable<std::string> by_reference(std::string const& text) {
+    co_await sleep(0ms);
+    co_return "got " + text;
+}
+
+struct speaker {
+    std::string name;
+    asio::awaitable<std::string> say(std::string const& text) const {
+        co_await sleep(0ms);
+        co_return name + text;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a parameter by reference refers to what the frame holds, and to no temporary",
+          "[async]") {
+    auto const* const text = "longer than what a string holds without memory";
+    CHECK(run(with_recovery(by_reference)(text)).value() == std::string{"got "} + text);
+    CHECK(run(with_recovery(by_reference).with(at_once)(text)).value() ==
+          std::string{"got "} + text);
+    // Each attempt, one that takes the attempt, and fallbacks see it.
+    auto seen = std::vector<std::string>{};
+    auto const call = with_recovery(
+        [&](attempt&, std::string const& given, std::string&& moved) -> asio::awaitable<int> {
+            co_await sleep(0ms);
+            seen.push_back(given + moved);
+            throw boost::system::system_error{asio::error::connection_reset};
+        },
+        at_once);
+    CHECK_FALSE(run(call(text, "moved, and longer than what fits")));
+    CHECK(seen == std::vector<std::string>{std::string{text} + "moved, and longer than what fits"});
+    // What refers already is not copied, nor what fits.
+    auto outside = std::string{text};
+    std::string const* found = nullptr;
+    auto const look = [&](std::string const& given) -> asio::awaitable<void> {
+        co_await sleep(0ms);
+        found = &given;
+    };
+    CHECK(run(with_recovery(look)(std::ref(outside))));
+    CHECK(found == &outside);
+    CHECK(run(with_recovery(&speaker::say)(speaker{"I say "}, text)).value() ==
+          std::string{"I say "} + text);
+}
+
+TEST_CASE("fallback_to calls a coroutine with one candidate after the other", "[async]") {
+    recoup::testing::event_recorder seen;
+    auto asked = std::vector<std::string>{};
+    auto const fetch = [&](std::string const& where, int what) -> asio::awaitable<int> {
+        co_await sleep(0ms);
+        asked.push_back(where);
+        if (where != "third") throw boost::system::system_error{asio::error::connection_reset};
+        co_return what;
+    };
+    auto const twice = retry{.max_attempts = 2, .backoff = recoup::constant(0ms)};
+    auto const call = with_recovery(
+        fetch, twice, recoup::fallback_to({"second", "third", "fourth"}), std::ref(seen));
+    CHECK(run(call(std::string{"first"}, 5)).value() == 5);
+    CHECK(asked == std::vector<std::string>{"first", "first", "second", "second", "third"});
+    CHECK(seen.count(recoup::event_kind::fell_back) == 2);
+    asked.clear();
+    auto const none = run(with_recovery(fetch, twice, recoup::fallback_to({"second"}),
+                                        recoup::fallback(7))(std::string{"first"}, 5));
+    CHECK(none.value() == 7);
+    CHECK(asked.size() == 4);
+}
+
+TEST_CASE("a call that is cancelled goes to no further candidate, and ends the one that runs",
+          "[async]") {
+    asio::io_context context;
+    asio::cancellation_signal signal;
+    auto asked = std::vector<std::string>{};
+    auto went_on = false;
+    auto last = std::string{};
+    auto const fetch = [&](std::string const& where) -> asio::awaitable<int> {
+        asked.push_back(where);
+        if (where == last) {
+            asio::post(context, [&] { signal.emit(asio::cancellation_type::terminal); });
+            // Which cannot be cancelled: what comes behind it is.
+            co_await asio::post(context, asio::use_awaitable);
+            co_await sleep(0ms);
+            went_on = true;
+        }
+        throw boost::system::system_error{asio::error::connection_reset};
+        co_return 1;
+    };
+    auto const call =
+        with_recovery(fetch, retry{.max_attempts = 1}, recoup::fallback_to({"second", "third"}));
+    auto expected = std::vector<std::string>{"first"};
+    SECTION("before the first of them") { last = "first"; }
+    SECTION("within one") {
+        last = "second";
+        expected.emplace_back("second");
+    }
+    auto found = std::optional<recoup::result<int>>{};
+    spawn(
+        context, call(std::string{"first"}),
+        [&](recoup::result<int> got) { found.emplace(std::move(got)); },
+        asio::bind_cancellation_slot(signal.slot(), asio::detached));
+    context.run();
+    CHECK(asked == expected);
+    CHECK_FALSE(went_on);
+    REQUIRE(found);
+    CHECK(found->error().stopped() == recoup::stop_reason::cancelled);
+}
+
+TEST_CASE("a call that was cancelled wants no fallback, before it or within it", "[async]") {
+    asio::io_context context;
+    asio::cancellation_signal signal;
+    auto begun = 0;
+    auto cancelled = 0;
+    auto asked = 0;
+    auto found = std::optional<result<int>>{};
+    auto const last = recoup::fallback([&] { return ++asked; });
+    SECTION("in an attempt") {
+        spawn(
+            context, with_recovery(endless{begun, cancelled}, soon, last)(),
+            [&](result<int> got) { found.emplace(std::move(got)); },
+            asio::bind_cancellation_slot(signal.slot(), asio::detached));
+    }
+    SECTION("in a fallback") {
+        auto const fails_at_once = []() -> asio::awaitable<int> {
+            throw boost::system::system_error{asio::error::connection_reset};
+            co_return 1;
+        };
+        spawn(
+            context,
+            with_recovery(fails_at_once, at_once, recoup::fallback(endless{begun, cancelled}),
+                          last)(),
+            [&](result<int> got) { found.emplace(std::move(got)); },
+            asio::bind_cancellation_slot(signal.slot(), asio::detached));
+    }
+    asio::post(context, [&] {
+        asio::post(context, [&] { signal.emit(asio::cancellation_type::terminal); });
+    });
+    context.run();
+    REQUIRE(found);
+    CHECK_FALSE(*found);
+    CHECK(begun == 1);
+    CHECK(cancelled == 1);
+    CHECK(asked == 0);
 }
 
 TEST_CASE("nested retries of coroutines do not multiply", "[async][field]") {

@@ -118,6 +118,40 @@ inline recoup::bulkhead_options any_bulkhead() {
     return {number(1, 1'000'000), number(0, 1'000'000), span()};
 }
 
+inline recoup::cache_options any_cache() {
+    return {number(1, 10'000'000), span(), span(), span(), span()};
+}
+
+inline recoup::abandon_pool_options any_abandon_pool() {
+    return {number(1, recoup::detail::abandon_threads_max), span(), text()};
+}
+
+inline recoup::chaos_options any_chaos() {
+    auto made = recoup::chaos_options{.failure_rate = share() / 4,
+                                      .failure_as = any_category(),
+                                      .throw_rate = share() / 4,
+                                      .latency_rate = share(),
+                                      .latency = span(),
+                                      .wrong_rate = share() / 4,
+                                      .crash_rate = share() / 4,
+                                      .seed = *rc::gen::arbitrary<std::uint64_t>(),
+                                      .enabled = coin()};
+    if (coin()) made.schedule = "ok*3,fail,slow 200ms,wrong,rate_limited*2";
+    return made;
+}
+
+inline recoup::hedge_options any_hedge() {
+    auto const most = number(0, recoup::detail::hedges_saved_max);
+    return {.delay = span(),
+            .percentile = coin() ? 0 : 0.5 + number(0, 499'999) / 1e6,
+            .delay_min = span(),
+            .samples = number(recoup::detail::hedge_samples_min, recoup::detail::hedge_samples_max),
+            .most = number(1, recoup::detail::hedges_max),
+            .ratio = number(0, 1'000) / 1e3,
+            .reserve = number(0, most),
+            .at_most = most};
+}
+
 inline recoup::concurrency_limit_options any_concurrency_limit() {
     auto const least = number(1, 1'000);
     auto const most = number(least, 1'000'000);
@@ -157,8 +191,12 @@ inline recoup::config::policy_document any_document() {
     if (coin()) made.retry = any_retry();
     if (coin()) made.retry_budget = any_retry_budget();
     if (coin()) made.not_idempotent = recoup::not_idempotent{categories()};
+    if (coin()) made.cache = any_cache();
     if (coin()) made.deadline = recoup::deadline{span()};
     if (coin()) made.attempt_timeout = recoup::attempt_timeout{span(duration{1})};
+    if (coin()) made.abandon_after = recoup::abandon_limit{span(duration{1})};
+    if (coin()) made.abandon_pool = any_abandon_pool();
+    if (coin()) made.hedge = any_hedge();
     if (coin()) made.circuit_breaker = any_breaker();
     if (coin()) made.rate_limit = any_rate_limit();
     if (coin()) made.bulkhead = any_bulkhead();

@@ -55,6 +55,22 @@ TEST_CASE("a mistake is told with its path, what is there and what was expected"
           messages{"retry.backoff.factor is 0.5, expected a number, 1 or more"});
     CHECK(in_retry(R"({"backoff": {"model": "fibonacci", "jitter": "fulll"}})") ==
           messages{"retry.backoff.jitter is \"fulll\", expected one of: none, full, equal"});
+    CHECK(mistakes_of<recoup::hedge_options>(R"({"percentile": 0.2})", "hedge") ==
+          messages{"hedge.percentile is 0.200000, expected 0, or 0.5 up to below 1"});
+    CHECK(mistakes_of<recoup::chaos_options>(
+              R"({"failure_rate": 1.5, "may_crash": true, "failure_as": "rain"})", "chaos")
+              .size() == 3);
+    CHECK(mistakes_of<recoup::chaos_options>(R"({"schedule": "ok,boom"})", "chaos") ==
+          messages{"chaos.schedule \"ok,boom\" at position 3: expected ok, fail, throw, slow, "
+                   "wrong, crash or the name of a category"});
+    CHECK(
+        mistakes_of<config::policy_document>(
+            R"({"cache": {"capacity": 0, "time_to_live": 60, "keep": "1s"}})", "fetch") ==
+        messages{"fetch.cache.capacity is 0, expected 1 to 10000000",
+                 "fetch.cache.time_to_live is 60, expected a duration as text with its unit, such "
+                 "as \"200ms\"",
+                 "fetch.cache.keep is not known, expected one of: capacity, time_to_live, "
+                 "failures_for, stale_if_error, wait_at_most"});
     CHECK(in_retry("[1]") == messages{"retry is a list, expected an object"});
     CHECK(mistakes_of<recoup::call_window>(R"({"calls": 5, "span": "1s"})", "window") ==
           messages{"window is an object, expected an object with either \"calls\" or \"span\""});

@@ -83,6 +83,10 @@ TEST_CASE("every policy comes back from JSON as it was") {
     CHECK(comes_back(config_test::any_breaker));
     CHECK(comes_back(config_test::any_rate_limit));
     CHECK(comes_back(config_test::any_bulkhead));
+    CHECK(comes_back(config_test::any_cache));
+    CHECK(comes_back(config_test::any_abandon_pool));
+    CHECK(comes_back(config_test::any_chaos));
+    CHECK(comes_back(config_test::any_hedge));
     CHECK(comes_back(config_test::any_concurrency_limit));
     CHECK(comes_back(config_test::any_retry_budget));
     CHECK(comes_back(config_test::any_rules));

@@ -2,6 +2,7 @@
 // What users were promised to be able to write: each piece stands here as in the documentation, and
 // does what its comment says.
 #include <recoup/async/asio.hpp>
+#include <recoup/observe/metrics.hpp>
 #include <recoup/recoup.hpp>
 #include <recoup/store/sqlite_store.hpp>
 #include <recoup/testing.hpp>
@@ -309,6 +310,29 @@ TEST_CASE("6. Coroutines: the same line") {
     boost::asio::co_spawn(context, main_coroutine(), boost::asio::detached);
     context.run();
     CHECK(ended);
+}
+
+TEST_CASE("7. See it: counters, latency, overhead, alerts") {
+    calls = 0;
+    answer = [](int call) { return call % 2 == 0 ? throw std::invalid_argument{"no"} : std::string{"page"}; };
+    std::vector<std::string> logged;
+    auto const log = [&](recoup::alert const& a) {
+        std::ostringstream text;
+        text << a;
+        logged.push_back(text.str());
+    };
+
+    recoup::metrics metrics;
+    auto watched = recoup::with_recovery(fetch_page, recoup::retry{}, metrics.watch("fetch-page"));
+    metrics.alert({.overhead_above = 0.05, .success_below = 0.90}, [&](recoup::alert const& a) { log(a); });
+    for (auto call = 0; call != 40; ++call) static_cast<void>(watched("u"));
+    std::ostringstream out;
+    out << metrics.snapshot();         // also as JSON, and to Prometheus
+
+    CHECK(out.str().find("fetch-page") != std::string::npos);
+    REQUIRE_FALSE(logged.empty());
+    CHECK(logged.front() == "raised: success of fetch-page is 0.5, below 0.9 (40 calls)");
+    CHECK(metrics.snapshot().find("fetch-page")->failed == 20);
 }
 
 TEST_CASE("8. Test it without waiting") {

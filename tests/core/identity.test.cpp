@@ -69,6 +69,22 @@ TEST_CASE("Controls, NUL, and what is no UTF-8 make no identifier") {
     }
 }
 
+TEST_CASE("What is no part of an identifier is found at each place of one of any size") {
+    for (std::size_t size = 1; size != 25; ++size) {
+        auto text = std::string(size, '~');
+        CHECK(valid_identifier(text));
+        for (std::size_t place = 0; place != size; ++place) {
+            INFO(size << ", " << place);
+            for (auto const wrong : {'\0', '\x1F', '\x7F', '\x80', '\xC3', '\xFF'}) {
+                text[place] = wrong;
+                CHECK_FALSE(valid_identifier(text));
+            }
+            text[place] = '~';
+            CHECK(valid_identifier(std::string{text}.insert(place, "é")));
+        }
+    }
+}
+
 TEST_CASE("An identifier has at most 512 bytes") {
     CHECK(valid_identifier(std::string(512, 'x')));
     CHECK_FALSE(valid_identifier(std::string(513, 'x')));

@@ -54,10 +54,12 @@ planned_step plan_operation(lane_model const& model, std::size_t key, std::uint6
     step.after = *now;
     step.wished = now->head.cancel_requested;
     auto const choice = drawn % 16;
-    auto const write_head = [&](operation_status status) {
+    auto const write_head = [&](operation_status status, bool drop_wish) {
         auto const generation = now->head.generation;
         step.after.head = make_head(model.seed, id, version, status);
         step.after.head.generation = generation;
+        step.after.head.cancel_requested = step.wished && !drop_wish;
+        step.drop_wish = drop_wish;
         step.with_head = true;
     };
     if (!is_running(*now)) {
@@ -66,7 +68,7 @@ planned_step plan_operation(lane_model const& model, std::size_t key, std::uint6
             return step;
         }
         step.what = planned_step::kind::again;
-        write_head(operation_status::running);
+        write_head(operation_status::running, true);
         ++step.after.head.generation;
         step.after.steps.clear();
         return step;
@@ -78,11 +80,11 @@ planned_step plan_operation(lane_model const& model, std::size_t key, std::uint6
     }
     if (choice < 4 && !now->steps.empty()) {
         step.what = planned_step::kind::finish;
-        write_head(operation_status::succeeded);
+        write_head(operation_status::succeeded, true);
         return step;
     }
     step.what = planned_step::kind::write;
-    if (choice < 6) write_head(operation_status::running);
+    if (choice < 6) write_head(operation_status::running, choice == 4);
     auto const count = 1 + (drawn >> 8U) % 3;
     auto index = static_cast<std::uint32_t>(now->steps.size());
     if (index != 0 && now->steps.back().status == step_status::begun) --index;

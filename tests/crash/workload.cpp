@@ -71,10 +71,13 @@ outcome perform(any_store& store, lane_model const& model, planned_step const& s
         case kind::cancel: return told(code_of(store.request_cancel(held.number)));
         case kind::write:
         case kind::finish: {
+            auto head = step.after.head;
+            head.cancel_requested = false;  // its writer has not heard of a wish
             auto const written = store.write({.number = held.number,
                                               .epoch = held.epoch,
-                                              .head = step.with_head ? &step.after.head : nullptr,
+                                              .head = step.with_head ? &head : nullptr,
                                               .steps = step.steps,
+                                              .drop_wish = step.drop_wish,
                                               .release = step.what == kind::finish});
             if (written.has_value() && written.value().cancel_requested != step.wished)
                 wrong("the receipt tells otherwise of a cancellation");
@@ -93,7 +96,8 @@ outcome perform(any_store& store, lane_model const& model, planned_step const& s
             return told(code_of(store.write({.number = held.number,
                                              .epoch = held.epoch,
                                              .head = &step.after.head,
-                                             .drop_steps = true})));
+                                             .drop_steps = true,
+                                             .drop_wish = step.drop_wish})));
         }
     }
     return told(-2);

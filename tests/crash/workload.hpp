@@ -96,6 +96,7 @@ struct planned_step {
     operation_content after{};                 ///< what the operation shall be
     std::vector<recoup::step_record> steps{};  ///< written with it
     bool with_head = false;
+    bool drop_wish = false;
     bool wished = false;  ///< somebody wanted the operation to end before that
 };
 

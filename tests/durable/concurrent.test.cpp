@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <recoup/durable.hpp>
-
+#include <recoup/observe/on_event.hpp>
 #include <recoup/testing.hpp>
 #include <recoup/with_recovery.hpp>
 
@@ -15,6 +15,7 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 // Catch2's assertions are for the main thread alone: others only say what they saw.
@@ -25,6 +26,26 @@ using namespace std::chrono_literals;
 using durable_test::by_hand;
 using durable_test::crashing_store;
 using recoup::operation;
+
+/// An operation without arguments that nobody has begun to run.
+void leave_pending(crashing_store& store, std::string const& name, std::string const& key) {
+    recoup::operation_record head;
+    head.id = {"", name, key};
+    head.version = "1";
+    head.input = recoup::detail::encode_arguments(std::tuple<>{});
+    REQUIRE(store.inner.start(head, 0).has_value());
+}
+
+/// Whether that comes true in time.
+template <class Condition>
+bool comes_true(Condition&& condition) {
+    auto const until = std::chrono::steady_clock::now() + 60s;
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() > until) return false;
+        std::this_thread::yield();
+    }
+    return true;
+}
 
 TEST_CASE("Calls of one key while it runs join it, and get its result", "[concurrent]") {
     recoup::memory_store store;
@@ -79,7 +100,8 @@ TEST_CASE("A join ends with the caller's stop token, and leaves the operation al
     CHECK(first.get());
 }
 
-TEST_CASE("Steps with ids run at the same time, and each is recorded once", "[concurrent]") {
+TEST_CASE("field pain 20: steps with ids run at the same time, and each is recorded once",
+          "[concurrent][field]") {
     crashing_store store;
     recoup::operations ops{store, by_hand()};
     std::atomic<int> runs = 0;
@@ -147,13 +169,7 @@ TEST_CASE("A started operation is recorded at once, runs by itself and can be wa
 TEST_CASE("Several threads resume what was left behind, each operation once", "[concurrent]") {
     crashing_store store;
     constexpr auto count = 50;
-    for (auto i = 0; i != count; ++i) {
-        recoup::operation_record head;
-        head.id = {"", "job", std::to_string(i)};
-        head.version = "1";
-        head.input = recoup::detail::encode_arguments(std::tuple<>{});
-        REQUIRE(store.inner.start(head, 0).has_value());
-    }
+    for (auto i = 0; i != count; ++i) leave_pending(store, "job", std::to_string(i));
     recoup::operations ops{store, {.threads = 4, .housekeeping = false}};
     std::atomic<int> runs = 0;
     auto job = ops.define("job", [&](operation& op) { op.step("a", [&] { ++runs; }).value(); });
@@ -167,11 +183,7 @@ TEST_CASE("Several threads resume what was left behind, each operation once", "[
 TEST_CASE("A worker gives a sleeper back, and takes it up when it is due", "[concurrent]") {
     crashing_store store;
     recoup::testing::manual_clock clock{{.auto_advance = false}};
-    recoup::operation_record head;
-    head.id = {"", "nap", "k"};
-    head.version = "1";
-    head.input = recoup::detail::encode_arguments(std::tuple<>{});
-    REQUIRE(store.inner.start(head, 0).has_value());
+    leave_pending(store, "nap", "k");
     recoup::testing::event_recorder seen;
     recoup::operations ops{store, {.threads = 1, .housekeeping = false}, recoup::on(clock), seen};
     std::atomic<int> runs = 0;
@@ -180,19 +192,77 @@ TEST_CASE("A worker gives a sleeper back, and takes it up when it is due", "[con
         op.sleep_for(1h);
     });
     ops.resume_async();
-    auto const until = [&](recoup::event_kind kind) {
-        while (seen.count(kind) == 0) std::this_thread::yield();
-    };
-    until(recoup::event_kind::operation_left);
-    while (store.head("nap", "k").owner != 0) std::this_thread::yield();
+    REQUIRE(comes_true([&] {
+        return seen.count(recoup::event_kind::operation_left) == 1 &&
+               store.head("nap", "k").owner == 0;
+    }));
     CHECK(store.head("nap", "k").status == recoup::operation_status::pending);
     CHECK(store.head("nap", "k").due == clock.system_now() + 1h);
     clock.await_waiting(1);  // the worker
     clock.advance(59min);
     clock.await_waiting(1);
     CHECK(runs == 1);
-    clock.advance(1min);
-    until(recoup::event_kind::operation_succeeded);
+    clock.advance(1min);  // it may look just now, or have just looked: then it does so once more
+    CHECK(comes_true([&] { return seen.count(recoup::event_kind::operation_succeeded) == 1; }));
+    CHECK(runs == 2);
+    CHECK(ops.shutdown(10s).left.empty());
+}
+
+TEST_CASE("A thread that has ended an operation takes up the next at once", "[concurrent]") {
+    crashing_store store;
+    recoup::testing::manual_clock clock{{.auto_advance = false}};  // no second look by the worker
+    constexpr auto count = 20;
+    for (auto i = 0; i != count; ++i) leave_pending(store, "job", std::to_string(i));
+    recoup::testing::event_recorder seen;
+    recoup::operations ops{store, {.threads = 2, .housekeeping = false}, recoup::on(clock), seen};
+    std::atomic<int> inside = 0;
+    std::atomic<int> most = 0;
+    // Every third sleeps longer than a thread waits for it, and is given back.
+    ops.define("job", [&](operation& op) {
+        auto const inside_now = ++inside;
+        for (auto was = most.load();
+             was < inside_now && !most.compare_exchange_weak(was, inside_now);)
+            continue;
+        op.step("a", [] {}).value();
+        --inside;
+        if (std::stoi(op.key()) % 3 == 0) op.sleep_for(1h);
+    });
+    ops.resume_async();
+    CHECK(comes_true([&] {
+        return seen.count(recoup::event_kind::operation_succeeded) == 13 &&
+               seen.count(recoup::event_kind::operation_left) == 7;
+    }));
+    CHECK(most <= 2);
+    CHECK(clock.elapsed() == 0s);
+    CHECK(ops.shutdown(10s).left.empty());
+}
+
+TEST_CASE("What the store does not let a thread do is not tried again before the next look",
+          "[concurrent]") {
+    crashing_store store;
+    recoup::testing::manual_clock clock{{.auto_advance = false}};
+    leave_pending(store, "job", "k");
+    recoup::testing::event_recorder seen;
+    // It answers again before the operation is let go.
+    auto const revive = recoup::on_event([&](recoup::event const& one) {
+        if (one.kind == recoup::event_kind::operation_left) store.revive();
+    });
+    recoup::operations ops{
+        store, {.threads = 1, .housekeeping = false}, recoup::on(clock), seen, revive};
+    std::atomic<int> runs = 0;
+    ops.define("job", [&](operation& op) {
+        if (++runs == 1) store.crash_at(1, false);
+        op.step("a", [] {}).value();
+    });
+    ops.resume_async();
+    REQUIRE(comes_true([&] {
+        return seen.count(recoup::event_kind::operation_left) == 1 &&
+               store.head("job", "k").owner == 0;
+    }));
+    clock.await_waiting(1);
+    CHECK(runs == 1);
+    clock.advance(1s);
+    CHECK(comes_true([&] { return seen.count(recoup::event_kind::operation_succeeded) == 1; }));
     CHECK(runs == 2);
     CHECK(ops.shutdown(10s).left.empty());
 }

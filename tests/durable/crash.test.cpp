@@ -81,7 +81,9 @@ TEST_CASE("No crash at any write makes a recorded step run again, or the result 
 }
 
 TEST_CASE(
-    "A wrapped callable in a step keeps its attempts, token and checkpoint through any crash") {
+    "field pain 1: a wrapped callable in a step keeps its attempts, token and checkpoint through "
+    "any crash",
+    "[field]") {
     auto const places = crash_everywhere(
         [&](crashing_store& store) {
             recoup::testing::manual_clock clock;

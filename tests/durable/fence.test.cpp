@@ -18,7 +18,10 @@ using durable_test::crashing_store;
 using recoup::operation;
 using recoup::operation_status;
 
-TEST_CASE("Who lost an operation to another owner stops at its next record, and changes nothing") {
+TEST_CASE(
+    "field pain 19: who lost an operation to another owner stops at its next record, and changes "
+    "nothing",
+    "[field]") {
     crashing_store store;
     recoup::testing::manual_clock clock;
     recoup::operations ops{store, by_hand(), recoup::on(clock)};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <recoup/durable.hpp>
 
+#include <recoup/guard/attempt_timeout.hpp>
 #include <recoup/testing.hpp>
 #include <recoup/with_recovery.hpp>
 
@@ -8,6 +9,7 @@
 #include "support/catch.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -229,7 +231,8 @@ TEST_CASE("A step inside of a step of its name needs an id") {
     CHECK(job.run("k").value() == 2);
 }
 
-TEST_CASE("Steps are known by name and count, so that their order may change") {
+TEST_CASE("field pain 20: steps are known by name and count, so that their order may change",
+          "[field]") {
     fixture f;
     auto turn = 0;
     std::vector<std::string> ran;
@@ -263,7 +266,10 @@ TEST_CASE("An operation that runs itself is told so") {
     CHECK(got.error().code() == recoup::errc::joins_itself);
 }
 
-TEST_CASE("A record of another version is parked with the reason, until that version is accepted") {
+TEST_CASE(
+    "field pain 20: a record of another version is parked with the reason, until that version is "
+    "accepted",
+    "[field]") {
     fixture f;
     auto const crash = [&](operation& op) -> int {
         op.step("first", [] {}).value();
@@ -534,6 +540,27 @@ TEST_CASE("Progress and steps can be looked at") {
     CHECK(f.ops->list().value().size() == 1);
     CHECK_FALSE(f.ops->find("job", "other").value().has_value());
     CHECK(f.ops->history("job", "other").error().code() == recoup::errc::no_such_operation);
+}
+
+TEST_CASE("An attempt of a step ends by its own limit, on the clock of the operations") {
+    fixture f;
+    auto job = f.ops->define("job", [&](operation& op) {
+        return op
+            .step("slow", recoup::with_recovery(
+                              [&](recoup::attempt& current) -> result<std::uint32_t> {
+                                  auto const stop = current.stop_token();
+                                  if (current.number() == 2) return current.number();
+                                  f.clock.advance(5s);
+                                  CHECK(stop.stop_requested());
+                                  return std::errc::operation_canceled;
+                              },
+                              recoup::attempt_timeout{5s}))
+            .value();
+    });
+    CHECK(job.run("k").value() == 2);
+    CHECK(f.ops->history("job", "k").value()[0].last_failure->category ==
+          recoup::category::network_timeout);
+    CHECK(f.clock.alarms() == 0);
 }
 
 TEST_CASE("A deadline leaves an operation pending, for a later call") {

@@ -204,7 +204,7 @@ TEST_CASE("an operation that ends between attempts is recorded as failed", "[cir
     CHECK(b.breaker.snapshot().calls == 0);  // a probe is recorded by its own permit
 }
 
-TEST_CASE("neutral failures are no record", "[circuit_breaker]") {
+TEST_CASE("field pain 5: neutral failures are no record", "[circuit_breaker][field]") {
     auto const neutral =
         GENERATE(category::cancelled, category::permission, category::api_permission,
                  category::authentication, category::invalid_input, category::invalid_schema,
@@ -293,7 +293,8 @@ TEST_CASE("a half-open breaker closes as soon as the probes cannot reach the rat
     CHECK(b.breaker.snapshot().calls == 0);  // it begins anew
 }
 
-TEST_CASE("one flaky probe does not open a breaker again", "[circuit_breaker]") {
+TEST_CASE("field pain 4: one flaky probe does not open a breaker again",
+          "[circuit_breaker][field]") {
     bench b{{.window = last_calls(2)}};
     b.until_probes();
     b.call(false);
@@ -405,7 +406,7 @@ TEST_CASE("a failure that reaches the rate after a change of state does not open
     CHECK(b.breaker.snapshot().opened == 0);
 }
 
-TEST_CASE("a probe that is lost is given back", "[circuit_breaker]") {
+TEST_CASE("field pain 3: a probe that is lost is given back", "[circuit_breaker][field]") {
     bench b{{.window = last_calls(2), .half_open_permits = 2}};
     b.until_probes();
     for (int i = 0; i < 100; ++i) {

@@ -19,11 +19,13 @@
 #include <thread>
 #include <vector>
 
+#include "guard/guard_support.hpp"
 #include "support/catch.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
+using guard_test::burst_of;
 using recoup::duration;
 using recoup::rate_limit;
 using recoup::rate_limiter;
@@ -34,13 +36,6 @@ using recoup::stop_reason;
 using recoup::token_bucket;
 using recoup::with_recovery;
 using recoup::testing::manual_clock;
-
-/// How many are admitted before the first rejection.
-int burst_of(rate_limiter& limiter, manual_clock& clock) {
-    auto admitted = 0;
-    while (admitted < 1'000 && limiter.try_acquire(clock)) ++admitted;
-    return admitted;
-}
 
 std::string refusal_of(rate_limit const& limit) {
     try {
@@ -190,18 +185,19 @@ TEST_CASE("many threads never get more than the limit together", "[rate_limiter]
     for (auto const& mine : admitted) total += mine.size();
     if (limit.counted_by == rate_limit::method::token_bucket) {
         CHECK(total <= 50 + static_cast<std::size_t>(took / 1ms) + 1);
-        CHECK(total >= 50 + 290);  // less than all, for a thread may not get the processor
     } else {
         CHECK(total <= 50 * (static_cast<std::size_t>(took / 50ms) + 1));
-        CHECK(total >= 50 * 4);
     }
+    // How many of them depends on who gets the processor; the next test shows that none is lost.
+    CHECK(total >= 50);
 }
 
-TEST_CASE("threads in a sliding window of one frozen moment share its calls",
+TEST_CASE("threads at one frozen moment share all calls that it has, and no more",
           "[rate_limiter][concurrent]") {
+    auto const limit = GENERATE(token_bucket(7, 1s, 7), sliding_window(7, 1s));
     for (auto round = 0; round < 200; ++round) {
         manual_clock clock;
-        rate_limiter limiter{sliding_window(7, 1s)};
+        rate_limiter limiter{limit};
         std::atomic<int> admitted = 0;
         for (auto lap = 1; lap <= 3; ++lap) {
             {

@@ -168,7 +168,7 @@ TEST_CASE("transactions that the server takes back because of others are done ag
 
 TEST_CASE("a server that cannot be reached is unavailable, within the time that was given") {
     auto options = fresh_options();
-    options.call_wait = 300ms;
+    options.call_wait = 1s;
     auto const store = open_store(options);
     recoup::record what;
     what.id = {"tests", "call", "a"};

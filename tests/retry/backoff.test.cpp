@@ -164,7 +164,7 @@ TEST_CASE("decorrelated jitter lies between the first delay and three times the 
     CHECK(policy.longest() == 10s);
 }
 
-TEST_CASE("zero means zero", "[backoff]") {
+TEST_CASE("field pain 18: zero means zero", "[backoff][field]") {
     auto const nothing =
         GENERATE(backoff{recoup::exponential(0ms, 0ms)}, backoff{recoup::exponential(0ms, 30s)},
                  backoff{recoup::exponential(200ms, 0ms)}, backoff{recoup::constant(0ms)},

@@ -84,7 +84,8 @@ bool within_limits(backoff const& policy, duration cap, extremes& any) {
 
 }  // namespace
 
-TEST_CASE("whatever the settings, no delay is negative or above the cap", "[backoff][property]") {
+TEST_CASE("field pain 14: whatever the settings, no delay is negative or above the cap",
+          "[backoff][property][field]") {
     extremes any{20260724};
     for (int round = 0; round < 20'000; ++round) {
         auto const first = any.span();
@@ -132,7 +133,7 @@ TEST_CASE("retry 0 counts as retry 1", "[backoff]") {
         CHECK(policy.delay({.retry = 0}) == policy.delay({.retry = 1}));
 }
 
-TEST_CASE("the ends of the range are reached and not passed", "[backoff]") {
+TEST_CASE("field pain 14: the ends of the range are reached and not passed", "[backoff][field]") {
     constexpr auto most = duration::max();
     for (auto const retry : {2U, 64U, 65U, 4'294'967'295U}) {
         CHECK(recoup::exponential(most, most).delay({.retry = retry, .random = largest_seed}) ==

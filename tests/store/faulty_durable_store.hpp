@@ -75,6 +75,11 @@ enum class durable_bug {
     receipt_tells_after,
     wish_forgotten,
     wish_stays,
+    head_clears_wish,
+    last_head_clears_wish,
+    head_brings_no_wish,
+    drop_needs_no_head,
+    head_and_wish_race,
     renew_tells_all,
     renews_the_dead,
     remove_from_the_living,
@@ -293,8 +298,16 @@ class faulty_durable_store {
             }
             if (is(durable_bug::head_keeps_result) && now && !head->result)
                 head->result = now->result;
-            if (is(durable_bug::wish_stays) && now && now->cancel_requested)
-                head->cancel_requested = true;
+            if (is(durable_bug::wish_stays)) what.drop_wish = false;
+            if (is(durable_bug::head_clears_wish)) what.drop_wish = true;
+            if (is(durable_bug::last_head_clears_wish) && what.release) what.drop_wish = true;
+            if (is(durable_bug::head_brings_no_wish)) head->cancel_requested = false;
+            if (is(durable_bug::head_and_wish_race) && now) {
+                std::this_thread::sleep_for(std::chrono::microseconds{20});
+                head->cancel_requested =
+                    head->cancel_requested || (now->cancel_requested && !what.drop_wish);
+                what.drop_wish = true;
+            }
         }
         std::vector<step_record> steps{what.steps.begin(), what.steps.end()};
         for (auto& step : steps) {
@@ -313,6 +326,10 @@ class faulty_durable_store {
             });
         }
         if (is(durable_bug::drop_steps_comes_last) && what.drop_steps) steps.clear();
+        if (is(durable_bug::drop_needs_no_head) && !head && now && what.drop_wish) {
+            head = *now;
+            head->cancel_requested = false;
+        }
         what.head = head ? &*head : nullptr;
         what.steps = steps;
         if (is(durable_bug::release_forgotten) && what.head != nullptr) what.release = false;

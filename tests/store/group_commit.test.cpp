@@ -3,11 +3,11 @@
 #include <recoup/store/detail/turn.hpp>
 
 #include "support/catch.hpp"
+#include "support/gate.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <mutex>
 #include <new>
@@ -32,31 +32,7 @@ using batch = std::span<item* const>;
 
 constexpr auto forever = steady_time::max();
 
-/// A gate that a commit waits at, so that a test decides who comes while it is under way.
-class gate {
-  public:
-    void open() {
-        std::lock_guard const lock{mutex_};
-        open_ = true;
-        changed_.notify_all();
-    }
-    void pass() {
-        std::unique_lock lock{mutex_};
-        reached_ = true;
-        changed_.notify_all();
-        changed_.wait(lock, [&] { return open_; });
-    }
-    void await_someone() {
-        std::unique_lock lock{mutex_};
-        changed_.wait(lock, [&] { return reached_; });
-    }
-
-  private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    bool open_ = false;
-    bool reached_ = false;
-};
+using recoup_test::gate;  // a commit waits at it: the test decides who comes meanwhile
 
 /// Counts those who have asked for the time: how a test sees that callers have got into `run`.
 struct counting_resource {
@@ -121,7 +97,7 @@ TEST_CASE("What arrives during a commit shares the next one, each with its own v
     for (int i = 0; i <= others; ++i) items[static_cast<std::size_t>(i)].number = i;
     std::vector<std::thread> threads;
     threads.emplace_back([&] { group.run(items[0], forever, resource, commit); });
-    first.await_someone();
+    first.await_arrived(1);
     std::atomic<int> begun{0};
     for (std::size_t i = 1; i <= others; ++i)
         threads.emplace_back([&, i] {
@@ -151,7 +127,7 @@ TEST_CASE("A leader waits for those who shared the last batch, and not for ever"
     };
     item one{1}, two{2}, three{3};
     std::thread leader{[&] { group.run(one, forever, resource, commit); }};
-    first.await_someone();
+    first.await_arrived(1);
     std::thread second{[&] { group.run(two, forever, resource, commit); }};
     std::thread third{[&] { group.run(three, forever, resource, commit); }};
     while (group.waiting() != 2) std::this_thread::yield();
@@ -195,7 +171,7 @@ TEST_CASE("Whose time is up before its item was taken withdraws it", "[group_com
         };
         item one{1}, two{2}, three{3};
         std::thread leader{[&] { group.run(one, forever, resource, slow); }};
-        first.await_someone();
+        first.await_arrived(1);
         // The heir withdraws, and the one behind it inherits.
         std::thread patient;
         std::thread heir{
@@ -241,7 +217,7 @@ TEST_CASE("Whose item was taken waits for the outcome, whatever its time",
     };
     item one{1}, two{2}, three{3};
     std::thread leader{[&] { group.run(one, forever, resource, commit); }};
-    first.await_someone();
+    first.await_arrived(1);
     std::thread heir{[&] { expect(group.run(two, forever, resource, commit)); }};
     while (group.waiting() != 1) std::this_thread::yield();
     // Long enough to be taken into the second batch, which then lasts longer than that.
@@ -249,7 +225,7 @@ TEST_CASE("Whose item was taken waits for the outcome, whatever its time",
     std::thread hurried{[&] { expect(group.run(three, until, resource, commit)); }};
     while (group.waiting() != 2) std::this_thread::yield();
     first.open();
-    second.await_someone();
+    second.await_arrived(1);
     real_clock::wait_until(until + 1ms, {});
     second.open();
     leader.join();
@@ -281,7 +257,7 @@ TEST_CASE("What a commit throws reaches every caller of its batch, and nobody el
         }
     };
     std::thread leader{run, 0};
-    first.await_someone();
+    first.await_arrived(1);
     std::vector<std::thread> others;
     for (int i = 1; i != 6; ++i) others.emplace_back(run, i);
     while (group.waiting() != 5) std::this_thread::yield();
@@ -310,7 +286,7 @@ TEST_CASE("A batch is bounded, and what does not fit is in the next one",
     std::vector<item> items(most * 2 + 10);
     std::vector<std::thread> threads;
     threads.emplace_back([&] { group.run(items[0], forever, resource, commit); });
-    first.await_someone();
+    first.await_arrived(1);
     for (std::size_t i = 1; i != items.size(); ++i)
         threads.emplace_back([&, i] { expect(group.run(items[i], forever, resource, commit)); });
     while (group.waiting() != items.size() - 1) std::this_thread::yield();

@@ -144,6 +144,38 @@ TEST_CASE("An operation, its steps and its fence come back from a journal that w
     CHECK(anew.record.number > number);
 }
 
+TEST_CASE("What was removed before anybody looked for it is not found, and its name is free") {
+    folder const place;
+    auto const path = place / "store";
+    auto const begun = [](journal_store& store, std::string key) {
+        return store.start(some_operation(std::move(key)), 0).value();
+    };
+    {
+        journal_store store{path, anywhere()};
+        for (auto const* key : {"a", "b", "c"}) REQUIRE(begun(store, key).made);
+    }
+    auto anew = std::uint64_t{0};
+    {
+        journal_store store{path, anywhere()};
+        auto const all = store.operations({}).value();
+        REQUIRE(all.size() == 3);
+        REQUIRE(store.remove(all[0].number, all[0].epoch).has_value());
+        CHECK(store.find(all[0].id).value() == std::nullopt);
+        CHECK(store.find(all[1].id).value() == all[1]);
+        REQUIRE(store.remove(all[1].number, all[1].epoch).has_value());
+        CHECK(store.find(all[1].id).value() == std::nullopt);
+        auto const again = begun(store, "b");
+        CHECK(again.made);
+        anew = again.record.number;
+        CHECK_FALSE(begun(store, "c").made);
+    }
+    journal_store store{path, anywhere()};
+    CHECK(begun(store, "a").made);
+    auto const found = begun(store, "b");
+    CHECK_FALSE(found.made);
+    CHECK(found.record.number == anew);
+}
+
 TEST_CASE("What is due is claimed in its order, and a clock that was set back delays nothing") {
     folder const in;
     journal_store store{in / "kept.journal", anywhere()};
@@ -188,6 +220,10 @@ TEST_CASE("A compaction keeps what counts, drops the rest, and revisions go on")
             REQUIRE(store.write({.number = number, .epoch = 1, .steps = steps}).has_value());
         }
         REQUIRE(store.request_cancel(number).has_value());
+        auto unaware = made;  // its writer has not heard of the wish
+        unaware.progress = "on its way";
+        CHECK(
+            store.write({.number = number, .epoch = 1, .head = &unaware}).value().cancel_requested);
         auto const before = store.window().written;
         CHECK(before > 2'000'000);
         REQUIRE(store.compact().has_value());

@@ -9,6 +9,7 @@
 #include "store/persist_support.hpp"
 #include "support/catch.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -145,6 +146,7 @@ TEST_CASE("A crash loop ends with the budget, and says what the last failure was
         auto left = dies_in_attempt(2, {.policy = policy, .when = when});
         auto runs = 0;
         auto end = result<int>{0};
+        auto seen = trace{};
         for (; runs != 20; ++runs) {
             auto died = left_behind{};
             process next{.policy = policy, .when = when};
@@ -152,10 +154,14 @@ TEST_CASE("A crash loop ends with the budget, and says what the last failure was
                 if (!died) died = crashed(*left);
                 return reset;
             });
+            seen = next.seen;
             if (!died) break;
             left = std::move(died);
         }
         CHECK(runs == 2);  // attempts 3 and 4
+        CHECK(std::count_if(seen.begin(), seen.end(), [](auto const& line) {
+                  return line.starts_with("operation_failed");
+              }) == 1);
         CHECK(end.error().stopped() == stop_reason::attempts_exhausted);
         CHECK(end.error().attempts() == 4);
         CHECK(end.error().category() == category::network_connection);

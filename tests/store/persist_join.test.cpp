@@ -7,11 +7,11 @@
 
 #include "store/persist_support.hpp"
 #include "support/catch.hpp"
+#include "support/gate.hpp"
 
 #include <array>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -40,28 +40,10 @@ using recoup::retry;
 using recoup::stop_reason;
 using recoup::testing::event_recorder;
 using recoup::testing::manual_clock;
+using recoup_test::gate;
 
 auto const from_start = recoup::persist_options{.name = "op", .when = persist_when::start};
 auto const once = retry{.max_attempts = 1};
-
-/// A door that threads wait at until it is opened.
-class gate {
-  public:
-    void open() {
-        std::scoped_lock const lock{mutex_};
-        open_ = true;
-        changed_.notify_all();
-    }
-    void pass() {
-        std::unique_lock lock{mutex_};
-        changed_.wait(lock, [&] { return open_; });
-    }
-
-  private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    bool open_ = false;
-};
 
 /// How many calls wait for the one that runs `id` on `store`.
 std::size_t waiting_for(void const* store, recoup::operation_ref id) {

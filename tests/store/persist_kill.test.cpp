@@ -135,7 +135,7 @@ TEST_CASE("A process killed in its wait leaves the rest of it to the next one") 
     CHECK(waits == std::vector<recoup::duration>{40min});
 }
 
-TEST_CASE("A loop of killed processes ends with the budget") {
+TEST_CASE("field pain 1: a loop of killed processes ends with the budget", "[field]") {
     temporary_folder const folder;
     auto const path = folder / "kept.db";
     auto kills = 0;

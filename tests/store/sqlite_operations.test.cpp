@@ -191,7 +191,7 @@ TEST_CASE("Those due first are claimed first, page by page, and what is freed co
     CHECK(claimed[0].id == back.id);
 }
 
-TEST_CASE("A wish to cancel is told with every receipt until the head takes it back",
+TEST_CASE("A wish to cancel is told with every receipt until a write drops it",
           "[sqlite_operations]") {
     auto const shared = GENERATE(false, true);
     temporary_folder const folder;
@@ -204,7 +204,11 @@ TEST_CASE("A wish to cancel is told with every receipt until the head takes it b
     CHECK(must(write_step(store, head, some_step(1))).cancel_requested);
     CHECK(must(store.find(head.id))->cancel_requested);
     CHECK(must(store.renew(owner, long_lease)) == std::vector<std::uint64_t>{head.number});
-    CHECK(must(write_head(store, head, false)).cancel_requested);  // it may not have known
+    CHECK(must(write_head(store, head, false)).cancel_requested);  // it had not heard of it
+    CHECK(must(store.find(head.id))->cancel_requested);
+    CHECK(must(store.write(
+                   {.number = head.number, .epoch = head.epoch, .head = &head, .drop_wish = true}))
+              .cancel_requested);
     CHECK_FALSE(must(write_step(store, head, some_step(2))).cancel_requested);
     CHECK(must(store.renew(owner, long_lease)).empty());
     CHECK(is(error_of(store.request_cancel(head.number + 1)), store_errc::fenced));

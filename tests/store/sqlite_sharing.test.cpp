@@ -4,6 +4,7 @@
 #include "store/sqlite_operations_support.hpp"
 
 #include <csignal>
+#include <cstdio>
 #include <functional>
 #include <string>
 #include <vector>
@@ -41,7 +42,9 @@ class child_process {
                                 char word = 0;
                                 return ::read(down[0], &word, 1) == 1 ? word : '\0';
                             });
-            } catch (std::exception const&) {}
+            } catch (std::exception const& why) {
+                std::fprintf(stderr, "a child process: %s\n", why.what());
+            }
             ::_exit(code);
         }
         ::close(up[1]);

@@ -165,7 +165,7 @@ TEST_CASE("a durable store without a mistake passes every check of the suite", "
         recoup_test::faulty_durable_stores{recoup_test::durable_bug::none}, limited_operations);
     INFO(report);
     CHECK(report.ok());
-    CHECK(report.checked.size() == 22 + 35 - 2);
+    CHECK(report.checked.size() == 22 + 38 - 2);
     CHECK(report.skipped ==
           std::vector<std::string>{"may_contain has no false negative",
                                    "a store that holds its limit of records is full and goes on"});
@@ -191,7 +191,9 @@ TEST_CASE("the suite finds each of many mistakes of a durable store, by the chec
     constexpr auto values = "claim raises the epoch, notes the owner and changes nothing else";
     constexpr auto owned = "claim leaves what a living owner has, and gives it once that has left";
     constexpr auto take = "take claims one operation of any status under its epoch";
-    constexpr auto cancel = "a wish to cancel is told until a head takes it back";
+    constexpr auto cancel = "a wish to cancel is told, also to who has the operation next";
+    constexpr auto stays = "a wish to cancel stays over heads whose writers have not heard of it";
+    constexpr auto dropped = "a wish to cancel goes with the write that drops it";
     constexpr auto remove = "remove takes an operation and its steps, under the conditions of take";
     constexpr auto list = "operations gives what matches in the order of numbers, page by page";
     constexpr auto clean_up =
@@ -236,9 +238,13 @@ TEST_CASE("the suite finds each of many mistakes of a durable store, by the chec
         {durable_bug::take_only_pending, take},
         {durable_bug::take_ignores_epoch, take},
         {durable_bug::take_from_the_living, take},
-        {durable_bug::receipt_tells_after, cancel},
+        {durable_bug::receipt_tells_after, dropped},
         {durable_bug::wish_forgotten, cancel},
-        {durable_bug::wish_stays, cancel},
+        {durable_bug::wish_stays, dropped},
+        {durable_bug::head_clears_wish, stays},
+        {durable_bug::last_head_clears_wish, stays},
+        {durable_bug::head_brings_no_wish, stays},
+        {durable_bug::drop_needs_no_head, dropped},
         {durable_bug::renew_tells_all, cancel},
         {durable_bug::renews_the_dead, "renew is refused to who is not alive"},
         {durable_bug::remove_from_the_living, remove},
@@ -269,6 +275,8 @@ TEST_CASE("the suite finds each of many mistakes of a durable store, by the chec
          "a fenced write among concurrent ones spoils none of the others"},
         {durable_bug::writes_in_parts,
          "a reader sees head and steps of one write together or not at all"},
+        {durable_bug::head_and_wish_race,
+         "a wish to cancel is not lost among heads that are written at once"},
     }));
     auto const report = check_store(recoup_test::faulty_durable_stores{which}, limited_operations);
     INFO("mistake " << static_cast<int>(which) << '\n' << report);

@@ -37,7 +37,7 @@ TEST_CASE("a write_behind before a memory store keeps the contract", "[concurren
         make, {.durability = recoup::durability::none, .record_bytes_max = 1U << 20U});
     INFO(report);
     CHECK(report.ok());
-    CHECK(report.checked.size() == 51);
+    CHECK(report.checked.size() == 54);
 }
 
 TEST_CASE("a write_behind with a log keeps the contract", "[concurrent]") {

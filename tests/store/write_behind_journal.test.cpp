@@ -4,11 +4,14 @@
 #include "support/catch.hpp"
 
 #include "store/journal_support.hpp"
+#include "store/sqlite_support.hpp"
 #include "store/write_behind_support.hpp"
 
 #include <recoup/store/journal_store.hpp>
+#include <recoup/store/sqlite_store.hpp>
 #include <recoup/testing/store_conformance.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -21,6 +24,7 @@ namespace {
 
 using namespace recoup_test::behind;
 using recoup::journal_store;
+using recoup::sqlite_store;
 
 template <class Inner>
 struct logged {
@@ -63,6 +67,73 @@ TEST_CASE("a journal behind a write_behind with a journal as its log keeps the c
         make, {.durability = recoup::durability::process_crash, .rounds = 20});
     INFO(report);
     CHECK(report.ok());
+}
+
+/// A store of one process, of which a copy is made just before the second write to an operation.
+class copied_before_write : public sqlite_store {
+  public:
+    copied_before_write(std::string const& path, journal_test::folder const& from,
+                        journal_test::folder const& to)
+        : sqlite_store{path, recoup_test::anywhere()}, from_{&from}, to_{&to} {}
+
+    /// Unlike a `sqlite_store`, it keeps a claim under which nothing is written.
+    [[nodiscard]] auto take(std::uint64_t number, std::uint64_t epoch, std::uint64_t owner) {
+        auto taken = sqlite_store::take(number, epoch, owner);
+        REQUIRE(taken.has_value());
+        REQUIRE(sqlite_store::write({.number = number, .epoch = taken.value().epoch}).has_value());
+        return taken;
+    }
+    [[nodiscard]] auto write(recoup::operation_write const& what, recoup::duration at_most) {
+        if (++writes_ == 2) from_->copy_to(*to_);
+        return sqlite_store::write(what, at_most);
+    }
+    [[nodiscard]] bool was_copied() const { return writes_ >= 2; }
+
+  private:
+    journal_test::folder const* from_;
+    journal_test::folder const* to_;
+    int writes_ = 0;
+};
+
+/// Leaves in `to` what a kill leaves of an operation that was written to in a log and nowhere else.
+operation_record leave_logged_write(journal_test::folder const& to,
+                                    std::vector<recoup::step_record> const& steps) {
+    journal_test::folder const in;
+    sqlite_store inner{in / "inner", recoup_test::anywhere()};
+    journal_store log{in / "log", journal_test::anywhere()};
+    write_behind<sqlite_store, journal_store> behind{inner, log, slow()};
+    auto head = begun(behind, behind.enter("a test", 1h).value());
+    head.progress = "half way";
+    REQUIRE(behind.flush().has_value());
+    REQUIRE(
+        behind.write({.number = head.number, .epoch = head.epoch, .head = &head, .steps = steps})
+            .has_value());
+    in.copy_to(to);
+    return head;
+}
+
+TEST_CASE(
+    "a replay that ends with the process, between its claim and its write, is replayed again") {
+    std::vector<recoup::step_record> const steps{recoup::step_record{.index = 0, .value = "a"}};
+    journal_test::folder const killed;
+    journal_test::folder const killed_again;
+    auto const head = leave_logged_write(killed, steps);
+    {
+        copied_before_write inner{killed / "inner", killed, killed_again};
+        // The write under the old fence is refused; the copy is of the moment before the second one.
+        journal_store log{killed / "log", journal_test::anywhere()};
+        write_behind<copied_before_write, journal_store> const behind{inner, log, slow()};
+        REQUIRE(inner.was_copied());
+    }
+    losses lost;
+    sqlite_store inner{killed_again / "inner", recoup_test::anywhere()};
+    journal_store log{killed_again / "log", journal_test::anywhere()};
+    write_behind<sqlite_store, journal_store> const behind{inner, log, slow(&lost)};
+    CHECK(log.list().value().empty());
+    CHECK(inner.find(head.id).value()->progress == "half way");
+    CHECK(inner.find(head.id).value()->owner == 0);
+    CHECK(inner.steps(head.number).value() == steps);
+    CHECK(lost.seen().empty());
 }
 
 // The suite's own reopening does not fit: revisions are those of one write_behind.

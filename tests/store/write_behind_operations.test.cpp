@@ -24,10 +24,12 @@ struct started {
         head.status = operation_status::running;
         head = behind.start(head, owner).value().record;
     }
-    bool write(bool keeps_wish = false) {
-        head.cancel_requested = keeps_wish;
-        return told({.number = head.number, .epoch = head.epoch, .head = &head});
+    bool write(bool brings_wish = false, bool drops_wish = false) {
+        head.cancel_requested = brings_wish;
+        return told(
+            {.number = head.number, .epoch = head.epoch, .head = &head, .drop_wish = drops_wish});
     }
+    bool drop_wish() { return write(false, true); }
     bool write_step() {
         std::vector<recoup::step_record> const steps{recoup::step_record{}};
         return told({.number = head.number, .epoch = head.epoch, .steps = steps});
@@ -41,7 +43,7 @@ struct started {
     operation_record head{};
 };
 
-TEST_CASE("a wish to cancel that a waiting head takes back unknowingly is told and stays") {
+TEST_CASE("a wish to cancel stays over heads that waited and know nothing of it, and is told") {
     memory_store inner;
     write_behind<memory_store> behind{inner, slow()};
     started one{behind};
@@ -51,23 +53,25 @@ TEST_CASE("a wish to cancel that a waiting head takes back unknowingly is told a
     REQUIRE(behind.flush().has_value());
     CHECK(inner.find(one.head.id).value()->cancel_requested);
     CHECK(behind.renew(one.owner, 1h).value() == std::vector{number});
-    SECTION("until a head takes it back that knows of it") {
+    SECTION("until a head drops it") {
         CHECK(one.write());
+        CHECK(one.drop_wish());
         CHECK_FALSE(one.write());
         REQUIRE(behind.flush().has_value());
         CHECK_FALSE(inner.find(one.head.id).value()->cancel_requested);
         CHECK_FALSE(one.write_step());
     }
-    SECTION("over heads that keep it, and steps") {
+    SECTION("over heads of any kind, and steps") {
         CHECK(one.write_step());
         CHECK(one.write(true));
+        CHECK(one.write(false));
         REQUIRE(behind.flush().has_value());
         CHECK(one.write_step());
         CHECK(inner.find(one.head.id).value()->cancel_requested);
     }
-    SECTION("also where a step was on its way as a head took it back") {
+    SECTION("also where a step was on its way as a head dropped it") {
         CHECK(one.write_step());
-        CHECK(one.write());
+        CHECK(one.drop_wish());
         CHECK_FALSE(one.write_step());
         REQUIRE(behind.flush().has_value());
         CHECK_FALSE(one.write_step());
@@ -91,54 +95,83 @@ TEST_CASE("a wish to cancel that comes in while an older write is under way is t
     CHECK(one.write_step());
 }
 
-TEST_CASE("a head that ends the operation takes a wish to cancel with it") {
-    memory_store inner;
-    write_behind<memory_store> behind{inner, slow()};
+TEST_CASE("a wish to cancel that is told while a head that drops it waits is not told again") {
+    probe_store inner;
+    write_behind<probe_store> behind{inner, slow()};
     started one{behind};
-    one.head.status = operation_status::succeeded;
-    CHECK_FALSE(one.write());
+    inner.hold(true);
+    CHECK_FALSE(one.write_step());
     REQUIRE(inner.request_cancel(one.head.number).has_value());
+    CHECK(behind.flush(0ms).has_error());
+    inner.await_calls(1);
+    one.head.status = operation_status::succeeded;
+    CHECK_FALSE(one.drop_wish());  // waits behind the step, whose receipt will tell of the wish
+    inner.hold(false);
     REQUIRE(behind.flush().has_value());
     CHECK_FALSE(inner.find(one.head.id).value()->cancel_requested);
+    CHECK_FALSE(one.write_step());
 }
 
-TEST_CASE("a wish to cancel that a head of the log takes back unknowingly stays") {
-    probe_store inner;
-    memory_store log;
-    auto const knows = GENERATE(false, true);
-    std::optional<operation_record> head;
-    {
-        write_behind<probe_store, memory_store> behind{inner, log, slow()};
-        started one{behind};
-        if (knows) REQUIRE(behind.request_cancel(one.head.number).has_value());
-        inner.fail_always(store_errc::unavailable);
-        CHECK(one.write() == knows);
-        CHECK(behind.shutdown(0ms).has_error());
-        head = one.head;
+/// A head, and what it does to a wish.
+struct wish_write {
+    bool brings = false;
+    bool drops = false;
+};
+
+/// Whether a wish is left behind these, each written for itself.
+bool wish_left(bool wished, std::vector<wish_write> const& heads) {
+    memory_store store;
+    operation_record head;
+    head.id = {"", "install", "a"};
+    head.cancel_requested = wished;
+    head = store.start(head, store.enter("a test", 1h).value()).value().record;
+    for (auto const& one : heads) {
+        head.cancel_requested = one.brings;
+        REQUIRE(store
+                    .write({.number = head.number,
+                            .epoch = head.epoch,
+                            .head = &head,
+                            .drop_wish = one.drops})
+                    .has_value());
     }
-    inner.heal();
-    if (!knows) REQUIRE(inner.request_cancel(head->number).has_value());
-    write_behind<probe_store, memory_store> const again{inner, log, slow()};
-    CHECK(log.size() == 0);
-    CHECK(inner.find(head->id).value()->cancel_requested == !knows);
+    return store.find(head.id).value()->cancel_requested;
 }
 
-TEST_CASE("a wish to cancel that cannot be noted again is a loss, and told all the same") {
-    struct forgetful : memory_store {
-        recoup::result<void> request_cancel(std::uint64_t) {
-            return recoup::failure{store_errc::unavailable};
+TEST_CASE("heads that come to the store as one leave of a wish what each for itself leaves") {
+    enum class how : std::uint8_t { waiting, failed_once, logged };
+    auto const way = GENERATE(how::waiting, how::failed_once, how::logged);
+    for (unsigned bits = 0; bits != 32; ++bits) {
+        auto const bit = [&](unsigned which) { return (bits >> which & 1U) != 0; };
+        auto const wished = bit(0);
+        std::vector<wish_write> const heads{{bit(1), bit(2)}, {bit(3), bit(4)}};
+        INFO("way " << static_cast<int>(way) << ", bits " << bits);
+        probe_store inner;
+        memory_store log;
+        auto options = slow();
+        options.retry_wait = 1ms;
+        std::optional<write_behind<probe_store, memory_store>> behind;
+        behind.emplace(inner, log, options);
+        started one{*behind};
+        if (wished) REQUIRE(behind->request_cancel(one.head.number).has_value());
+        if (way == how::failed_once) {
+            // The first is under way as the second comes, and is handed over again with that.
+            inner.hold(true);
+            inner.fail_next({store_errc::unavailable});
         }
-    };
-    forgetful inner;
-    losses lost;
-    write_behind<forgetful> behind{inner, slow(&lost)};
-    started one{behind};
-    CHECK_FALSE(one.write());
-    REQUIRE(inner.memory_store::request_cancel(one.head.number).has_value());
-    REQUIRE(behind.flush().has_value());
-    CHECK(one.write_step());
-    REQUIRE(lost.seen().size() == 1);
-    CHECK(lost.seen()[0].number == one.head.number);
+        if (way == how::logged) inner.fail_always(store_errc::unavailable);
+        CHECK(one.write(heads[0].brings, heads[0].drops) == wished);
+        if (way == how::failed_once) {
+            CHECK(behind->flush(0ms).has_error());
+            inner.await_calls(1);
+        }
+        CHECK(one.write(heads[1].brings, heads[1].drops) == wish_left(wished, {heads[0]}));
+        inner.hold(false);
+        CHECK(behind->shutdown(way == how::logged ? 0ms : 60s).has_error() == (way == how::logged));
+        inner.heal();
+        behind.emplace(inner, log, options);
+        CHECK(inner.find(one.head.id).value()->cancel_requested == wish_left(wished, heads));
+        CHECK(log.size() == 0);
+    }
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <cstdio>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <stdexcept>
@@ -28,6 +30,8 @@ class child {
             int code = 99;
             try {
                 code = body(ends[1]);
+            } catch (std::exception const& why) {
+                std::fprintf(stderr, "a child process: %s\n", why.what());
             } catch (...) {}
             ::_exit(code);
         }

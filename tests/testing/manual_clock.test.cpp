@@ -44,7 +44,8 @@ TEST_CASE("a manual clock never goes back, and stops at the end of its range", "
     CHECK(clock.now() == steady_time::max());
 }
 
-TEST_CASE("a wait on a manual clock advances it and is noted", "[manual_clock]") {
+TEST_CASE("field pain 13: a wait on a manual clock advances it and is noted",
+          "[manual_clock][field]") {
     manual_clock clock;
     CHECK(clock.wait_until(clock.now() + 200ms, {}));
     CHECK(clock.wait_until(clock.now() + 400ms, {}));

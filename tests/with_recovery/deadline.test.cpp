@@ -108,7 +108,8 @@ TEST_CASE("Time that is lost before the wait is not taken from behind the deadli
     CHECK(clock.elapsed() == 1s);
 }
 
-TEST_CASE("A wait that oversleeps the deadline is followed by no attempt") {
+TEST_CASE("field pain 10: a wait that oversleeps the deadline is followed by no attempt",
+          "[field]") {
     manual_clock* shown = nullptr;
     manual_clock clock{{.on_wait = [&](duration) { shown->advance(1h); }}};
     shown = &clock;
@@ -224,7 +225,8 @@ TEST_CASE("A stop ends retries that do not wait, too") {
     CHECK(failed.error().stopped() == stop_reason::cancelled);
 }
 
-TEST_CASE("Another thread's stop request wakes a call out of a wait of hours", "[concurrent]") {
+TEST_CASE("field pain 8: another thread's stop request wakes a call out of a wait of hours",
+          "[concurrent][field]") {
     std::stop_source stop;
     std::atomic<bool> waits = false;
     auto const hours = retry{.max_attempts = 2, .backoff = recoup::constant(100h)};

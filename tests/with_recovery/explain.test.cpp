@@ -4,6 +4,7 @@
 #include <recoup/guard/bulkhead.hpp>
 #include <recoup/guard/circuit_breaker.hpp>
 #include <recoup/guard/fallback.hpp>
+#include <recoup/guard/hedge.hpp>
 #include <recoup/guard/rate_limiter.hpp>
 #include <recoup/retry/not_idempotent.hpp>
 #include <recoup/retry/retry_budget.hpp>
@@ -45,6 +46,22 @@ TEST_CASE("A wrapper with defaults explains itself") {
           "callable\n"
           "at most 3 attempts, waits of 600 ms in all (up to 2 min each where the other "
           "side asks for it); recorded: nothing\n");
+}
+
+TEST_CASE("A hedge explains when it begins others") {
+    recoup::circuit_breaker breaker;
+    recoup::hedge fixed{{.delay = 50ms, .most = 2}};
+    CHECK(
+        explain(with_recovery(fetch, breaker, fixed)).stages ==
+        stages{"retry: up to 3 attempts",
+               "hedge: up to 2 more beside each attempt, after 50 ms, as far as their budget pays "
+               "for them",
+               "circuit_breaker: asked once an attempt", "callable"});
+    recoup::hedge observed{{.delay = 50ms, .percentile = 0.95}};
+    CHECK(
+        explain(with_recovery(fetch, observed)).stages[1] ==
+        "hedge: up to 1 more beside each attempt, after 95 % of recent successes would have ended "
+        "(50 ms while few are known), as far as their budget pays for them");
 }
 
 TEST_CASE("Stages are named outermost first, whatever the order of the arguments") {

@@ -8,6 +8,7 @@
 #include <recoup/testing/manual_clock.hpp>
 #include <recoup/with_recovery.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <stdexcept>
@@ -125,6 +126,23 @@ TEST_CASE("fallback_to tries one candidate after the other, each with all polici
                                          fallback("nothing"));
         CHECK(fetch("a", 3).value() == "nothing");
     }
+}
+
+TEST_CASE("a call that is cancelled asks no further candidate", "[fallback]") {
+    std::vector<std::string> asked;
+    std::stop_source source;
+    auto last = std::string{};
+    SECTION("before the first of them") { last = "a"; }
+    SECTION("within one") { last = "b"; }
+    auto const fetch = with_recovery(
+        [&](std::string const& mirror) {
+            if (mirror == last) source.request_stop();
+            return mirrors_but{"z", asked}(mirror, 1);
+        },
+        two_attempts, fallback_to({"b", "c"}), source.get_token());
+    CHECK(fetch("a").error().stopped() == stop_reason::cancelled);
+    CHECK(asked.back() == last + "1");
+    CHECK(std::count(asked.begin(), asked.end(), last + "1") == 1);
 }
 
 TEST_CASE("no fallback stands in for a call that was cancelled, or for what it is not for",

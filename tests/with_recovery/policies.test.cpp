@@ -43,7 +43,7 @@ using delays = std::vector<duration>;
 
 }  // namespace
 
-TEST_CASE("The order of policies changes nothing") {
+TEST_CASE("field pain 11: the order of policies changes nothing", "[field]") {
     auto const strict =
         recoup::default_rules().on(std::errc::connection_reset, category::rate_limited);
     auto const traces = [&](auto make) {

@@ -33,7 +33,7 @@ using recoup::testing::manual_clock;
 
 result<int> always_reset() { return std::make_error_code(std::errc::connection_reset); }
 
-retry quick(std::uint32_t attempts) {
+retry retry_up_to(std::uint32_t attempts) {
     return {.max_attempts = attempts, .backoff = recoup::constant(0s)};
 }
 
@@ -68,29 +68,29 @@ static_assert(recoup::error_classifier<reloadable<recoup::classifier>>);
 }  // namespace
 
 TEST_CASE("a policy that is replaced holds for the operations that begin behind that") {
-    auto again = reloadable{quick(3)};
+    auto again = reloadable{retry_up_to(3)};
     auto const call = with_recovery(always_reset, again);
     auto const owned = with_recovery(always_reset, std::make_shared<reloadable<retry>>(again));
     CHECK(call().error().attempts() == 3);
-    CHECK(again.replace(quick(5)) == 2);
-    CHECK(again.current() == quick(5));
+    CHECK(again.replace(retry_up_to(5)) == 2);
+    CHECK(again.current() == retry_up_to(5));
     CHECK(call().error().attempts() == 5);
     CHECK(owned().error().attempts() == 5);
-    CHECK(call.with(quick(2))().error().attempts() == 2);
+    CHECK(call.with(retry_up_to(2))().error().attempts() == 2);
     CHECK(again.version() == 2);
     CHECK(recoup::explain(call).most_attempts == 5);
     CHECK(recoup::explain(call).stages[0] == "retry: up to 5 attempts (version 2)");
 }
 
 TEST_CASE("an operation that has failed goes on with the version that it has") {
-    auto again = reloadable{quick(4)};
+    auto again = reloadable{retry_up_to(4)};
     auto attempts = 0;
     auto replace_at = 2;
     auto const call = with_recovery(
         [&] {
             // Three times, so that a version which nobody holds would be overwritten.
             if (++attempts == replace_at)
-                for (auto const most : {7U, 8U, 9U}) again.replace(quick(most));
+                for (auto const most : {7U, 8U, 9U}) again.replace(retry_up_to(most));
             return always_reset();
         },
         again);
@@ -98,7 +98,7 @@ TEST_CASE("an operation that has failed goes on with the version that it has") {
     CHECK(call().error().attempts() == 9);
 
     // Its first failure is the first moment at which it needs one.
-    again.replace(quick(4));
+    again.replace(retry_up_to(4));
     attempts = 0;
     replace_at = 1;
     CHECK(call().error().attempts() == 9);
@@ -108,9 +108,9 @@ TEST_CASE("whether a rejection is waited for is decided by the version, too") {
     manual_clock clock;
     recoup::circuit_breaker breaker{
         {.window = recoup::last_calls(1), .minimum_calls = 1, .open_for = 30s}};
-    auto patient = quick(3);
+    auto patient = retry_up_to(3);
     patient.wait_when_rejected = true;
-    auto again = reloadable{quick(1)};
+    auto again = reloadable{retry_up_to(1)};
     auto const call = with_recovery(always_reset, again, breaker, recoup::on(clock));
     auto const watched =
         with_recovery(always_reset, again, breaker, recoup::on(clock), [](recoup::event const&) {});
@@ -130,7 +130,7 @@ TEST_CASE("whether a rejection is waited for is decided by the version, too") {
 
 TEST_CASE("a classifier is replaced in the same way") {
     auto rules = reloadable{recoup::default_rules()};
-    auto const call = with_recovery(always_reset, quick(3), rules);
+    auto const call = with_recovery(always_reset, retry_up_to(3), rules);
     CHECK(call().error().attempts() == 3);
     rules.replace(rules.current().on(std::make_error_code(std::errc::connection_reset),
                                      recoup::category::defect));
@@ -138,7 +138,7 @@ TEST_CASE("a classifier is replaced in the same way") {
 }
 
 TEST_CASE("neither a success nor a failure that is tried again allocates for a version") {
-    auto again = reloadable{quick(3)};
+    auto again = reloadable{retry_up_to(3)};
     auto calls = 0;
     auto const succeeds = with_recovery([] { return 5; }, again);
     auto const fails_once = with_recovery(
@@ -212,4 +212,30 @@ TEST_CASE("each of many operations sees one version, whole, while two threads re
     CHECK(mixed == 0);
     CHECK(wrong_attempts == 0);
     CHECK(highest > 1);
+}
+
+TEST_CASE("A deadline that is replaced is that of the operations that begin after it") {
+    manual_clock clock;
+    reloadable within{recoup::deadline{25ms}};
+    auto const by_ten = retry{.max_attempts = 10, .backoff = recoup::constant(10ms)};
+    auto calls = 0;
+    auto const call = with_recovery(
+        [&] {
+            // The operation that runs keeps the one that it began with.
+            if (++calls == 1) within.replace(recoup::deadline{5ms});
+            return always_reset();
+        },
+        by_ten, within, recoup::on(clock));
+    CHECK(call().error().stopped() == stop_reason::deadline);
+    CHECK(calls == 3);
+    CHECK(clock.elapsed() == 20ms);
+    CHECK(call().error().attempts() == 1);
+    within.replace(recoup::deadline{recoup::unlimited});
+    CHECK(call().error().stopped() == stop_reason::attempts_exhausted);
+    within.replace(recoup::deadline{0ms});
+    CHECK(call().error().attempts() == 0);
+    CHECK(within.current() == recoup::deadline{0ms});
+    CHECK(recoup::explain(call).stages[0] == "deadline: 0 s");
+    // For one call another one stands in its place.
+    CHECK(call.with(recoup::deadline{15ms})().error().attempts() == 2);
 }

@@ -73,7 +73,7 @@ TEST_CASE("Failures that a retry cures leave a trace and exact delays") {
     CHECK(clock.waits() == delays{10ms, 20ms, 30ms});
 }
 
-TEST_CASE("A budget that is used up ends with the last failure, whole") {
+TEST_CASE("field pain 16: a budget that is used up ends with the last failure, whole", "[field]") {
     manual_clock clock;
     event_recorder seen;
     fault_plan faults{"fail,rate_limited,network_dns"};
@@ -112,7 +112,7 @@ TEST_CASE("What cannot be cured is not tried again") {
     CHECK(faults.calls() == 1);
 }
 
-TEST_CASE("0 and 1 attempts mean one attempt") {
+TEST_CASE("field pain 18: 0 and 1 attempts mean one attempt", "[field]") {
     for (auto const most : {0U, 1U}) {
         manual_clock clock;
         fault_plan faults{"fail*"};
@@ -181,7 +181,7 @@ TEST_CASE("Memory that ran out is a resource failure, and retried") {
     CHECK_THROWS_AS(failed.value(), std::bad_alloc);
 }
 
-TEST_CASE("A category of its own budget does not use up the shared one") {
+TEST_CASE("field pain 12: a category of its own budget does not use up the shared one", "[field]") {
     manual_clock clock;
     fault_plan faults{"rate_limited*5,fail,ok"};
     auto const wrapped =
@@ -196,7 +196,7 @@ TEST_CASE("A category of its own budget does not use up the shared one") {
     CHECK(clock.waits() == delays{1s, 1s, 1s, 1s, 1s, 1ms});
 }
 
-TEST_CASE("A hint is obeyed up to its cap") {
+TEST_CASE("field pain 15: a hint is obeyed up to its cap", "[field]") {
     manual_clock clock;
     auto hints = std::vector<std::chrono::milliseconds>{1s, 114h, 0ms};
     auto calls = std::size_t{0};
@@ -211,7 +211,7 @@ TEST_CASE("A hint is obeyed up to its cap") {
     CHECK(clock.waits() == delays{1s, 1min, 5ms});
 }
 
-TEST_CASE("A hint that does not fit into the deadline gives up at once") {
+TEST_CASE("field pain 15: a hint that does not fit into the deadline gives up at once", "[field]") {
     manual_clock clock;
     event_recorder seen;
     auto const wrapped = with_recovery(

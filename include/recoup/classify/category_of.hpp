@@ -21,6 +21,7 @@ constexpr category category_of_errc(errc code) noexcept {
         case errc::rate_limited: return category::rate_limited;
         case errc::attempt_timed_out:
         case errc::deadline_exceeded: return category::network_timeout;
+        case errc::abandon_pool_full: return category::cpu_exhausted;
         case errc::cancelled: return category::cancelled;
         case errc::no_value:
         case errc::value_rejected:
@@ -32,6 +33,7 @@ constexpr category category_of_errc(errc code) noexcept {
         case errc::joins_itself: return category::defect;
         case errc::key_invalid: return category::invalid_input;
         case errc::value_unreadable: return category::invalid_schema;
+        case errc::trace_unreadable: return category::invalid_format;
         case errc::operation_blocked:
         case errc::operation_dead: return category::unknown;
         case errc::operation_undone:

@@ -33,6 +33,44 @@ template <class F>
 
 namespace detail {
 
+/// The callable of a wrapper, for one call with other policies.
+template <class F>
+struct lent_callable : std::reference_wrapper<F> {
+    using std::reference_wrapper<F>::reference_wrapper;
+};
+
+/// What refers already is copied.
+template <class F>
+lent_callable<F> lend(F& callable) noexcept {
+    return lent_callable<F>{callable};
+}
+template <class F>
+lent_callable<F> lend(lent_callable<F>& callable) noexcept {
+    return callable;
+}
+template <class F>
+std::reference_wrapper<F> lend(std::reference_wrapper<F>& callable) noexcept {
+    return callable;
+}
+
+/// The callable as who outlives the wrapper has it: no reference into that.
+template <class F>
+struct owned_callable_of {
+    using type = F;
+    static F const& get(F& callable) noexcept { return callable; }
+};
+template <class F>
+struct owned_callable_of<lent_callable<F>> {
+    using type = F;
+    static F const& get(lent_callable<F>& callable) noexcept { return callable.get(); }
+};
+template <class F>
+using owned_callable_t = typename owned_callable_of<F>::type;
+template <class F>
+owned_callable_t<F> const& owned_callable(F& callable) noexcept {
+    return owned_callable_of<F>::get(callable);
+}
+
 /// How the callable is called with the caller's arguments.
 enum class call_form : std::uint8_t {
     none,              ///< it cannot be

@@ -64,4 +64,11 @@ struct real_clock {
 
 static_assert(clock<real_clock>);
 
+namespace detail {
+
+/// The clock of whoever names none.
+inline constinit real_clock machine_clock{};
+
+}  // namespace detail
+
 }  // namespace recoup::inline v1

@@ -36,6 +36,8 @@ enum class errc {
     bulkhead_full,        ///< as many attempts as a bulkhead admits were running, and waiting
     concurrency_limited,  ///< as many attempts as a dependency is seen to bear were running
     attempt_timed_out,    ///< an attempt took longer than it may
+    abandon_pool_full,    ///< all threads were taken, by attempts that run or were let go
+    trace_unreadable,     ///< a `traceparent` is not as it has to be
 };
 
 namespace detail {
@@ -75,6 +77,9 @@ struct recoup_error_category final : std::error_category {
             case errc::concurrency_limited:
                 return "as many attempts as the dependency bears are running";
             case errc::attempt_timed_out: return "the attempt took longer than it may";
+            case errc::abandon_pool_full:
+                return "all threads of the pool are taken by attempts that run or were let go";
+            case errc::trace_unreadable: return "the trace context cannot be read";
         }
         return "unknown recoup error " + std::to_string(code);
     }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/core/ambient_trace.hpp>
 #include <recoup/core/failure.hpp>
 #include <recoup/core/time.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <iosfwd>
 #include <string_view>
@@ -33,7 +35,20 @@ enum class event_kind : std::uint8_t {
     step_unreached,       ///< the body has ended without asking for a step that is recorded
     step_undone,          ///< the compensation of a step has run
     fell_back,            ///< an operation has failed, and a fallback stands in for it
+    attempt_abandoned,  ///< it took too long, or longer than a hedge, and was let go; its work goes on
+    abandoned_ended,  ///< the work of an attempt that was let go has ended
+    hedged,           ///< an attempt takes long, and another one began beside it; after `delay`
+    hedge_refused,    ///< it did not: the budget is empty, or the failure says why
+    hedge_won,        ///< the value of the attempt is that of a hedge
+    racer_failed,    ///< one of several that run for one attempt failed; it goes on with the others
+    abandoned_lost,  ///< an attempt still runs where its pool has ended: nobody will tell its end
+    served_from_cache,  ///< the result is that of an earlier call, or of one at the same time
+    served_stale,  ///< the operation has failed, and a result that has expired stands in for it
 };
+
+/// The number of kinds; each is below it.
+inline constexpr std::size_t event_kind_count =
+    static_cast<std::size_t>(event_kind::served_stale) + 1;
 
 /// The name of `kind`, as in the enumeration.
 constexpr std::string_view to_string(event_kind kind) noexcept {
@@ -59,6 +74,15 @@ constexpr std::string_view to_string(event_kind kind) noexcept {
         case event_kind::step_unreached: return "step_unreached";
         case event_kind::step_undone: return "step_undone";
         case event_kind::fell_back: return "fell_back";
+        case event_kind::attempt_abandoned: return "attempt_abandoned";
+        case event_kind::abandoned_ended: return "abandoned_ended";
+        case event_kind::hedged: return "hedged";
+        case event_kind::hedge_refused: return "hedge_refused";
+        case event_kind::hedge_won: return "hedge_won";
+        case event_kind::racer_failed: return "racer_failed";
+        case event_kind::abandoned_lost: return "abandoned_lost";
+        case event_kind::served_from_cache: return "served_from_cache";
+        case event_kind::served_stale: return "served_stale";
     }
     return "unknown";
 }
@@ -74,10 +98,17 @@ struct event {
     event_kind kind{};
     std::uint32_t attempt = 0;                 ///< number of the attempt; 0 before the first
     recoup::failure const* failure = nullptr;  ///< where there is one
-    duration delay{};                          ///< of `retry_scheduled`
-    std::string_view operation{};              ///< its name, where it has one
-    std::string_view key{};                    ///< its key, where it has one
-    std::string_view step{};                   ///< the name of the step that it is about
+    /// Of `retry_scheduled`; for how long the attempt has run of `hedged` and `attempt_abandoned`, and the work of
+    /// `abandoned_…`.
+    duration delay{};
+    std::string_view operation{};  ///< its name, or that of the pool, where it has one
+    std::string_view key{};        ///< its key, where it has one
+    std::string_view step{};       ///< the name of the step that it is about
+
+    /// What the call is part of, or null: `trace()->traceparent()`, with <recoup/observe/trace.hpp>.
+    [[nodiscard]] trace_context const* trace() const noexcept {
+        return detail::ambient_trace::current;  // it is set for as long as observers are told
+    }
 };
 
 /// Sees events. It is called on the thread of the operation, which waits for it: be brief.
@@ -86,5 +117,19 @@ struct event {
 /// Thread safety: called concurrently where the operation is.
 template <class O>
 concept observer = requires(O& seen_by, event const& what) { seen_by(what); };
+
+/// An observer that keeps something of each operation while that runs: a `per_operation`, which is made
+/// before the first event and destroyed at the end, also where a coroutine is given up halfway. It sees the
+/// events of `with_recovery` together with that, and two moments that are no events:
+///
+/// - `attempt_returned`: the callable has ended, with a value or not.
+/// - `waits`: the operation stands in the line of a guard until `attempt_started` or its end.
+template <class O>
+concept remembering_observer =
+    observer<O> && requires(O& seen_by, event const& what, typename O::per_operation& kept) {
+        seen_by(what, kept);
+        { seen_by.attempt_returned(kept) } noexcept;
+        { seen_by.waits(kept) } noexcept;
+    };
 
 }  // namespace recoup::inline v1

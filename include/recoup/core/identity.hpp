@@ -72,19 +72,39 @@ constexpr bool printable_ascii(std::uint64_t bytes) noexcept {
     return (((bytes + 0x60 * each) & ~(bytes + each) & ~bytes) & 0x80 * each) == 0x80 * each;
 }
 
+/// Whether all of `text` is printable ASCII; where its last word overlaps another, some bytes are looked at
+/// twice.
+inline bool printable_ascii(std::string_view text) noexcept {
+    auto const* const at = text.data();
+    auto const size = text.size();
+    std::uint64_t word = 0x2020202020202020U;
+    if (size >= 8) {
+        for (std::size_t i = 0; size - i > 8; i += 8) {
+            std::memcpy(&word, at + i, 8);
+            if (!printable_ascii(word)) return false;
+        }
+        std::memcpy(&word, at + size - 8, 8);
+    } else if (size >= 4) {
+        std::uint32_t front = 0;
+        std::uint32_t back = 0;
+        std::memcpy(&front, at, 4);
+        std::memcpy(&back, at + size - 4, 4);
+        word = std::uint64_t{front} << 32U | back;
+    } else {
+        for (std::size_t i = 0; i != size; ++i)
+            word = word << 8U | static_cast<unsigned char>(at[i]);
+    }
+    return printable_ascii(word);
+}
+
 }  // namespace detail
 
 /// Whether `text` may be part of an identity: at most `identifier_bytes_max` bytes of UTF-8 with no
 /// control characters (C0, DEL, C1) and so no NUL.
 constexpr bool valid_identifier(std::string_view text) noexcept {
     if (text.size() > identifier_bytes_max) return false;
-    if (!std::is_constant_evaluated()) {
-        // Most of them are plain, and a call may check one each time.
-        for (std::uint64_t word = 0; text.size() >= sizeof word; text.remove_prefix(sizeof word)) {
-            std::memcpy(&word, text.data(), sizeof word);
-            if (!detail::printable_ascii(word)) break;
-        }
-    }
+    // Most of them are plain, and a call may check one each time.
+    if (!std::is_constant_evaluated() && detail::printable_ascii(text)) return true;
     while (!text.empty()) {
         auto const length = detail::utf8_sequence(text);
         if (length == 0) return false;

@@ -76,7 +76,7 @@ failure to_failure(E&& error) {
 
 /// How calls that return a coroutine of type R are made; a specialisation is in the header that adapts R. It has
 /// `value_type`, what awaiting gives; `wrapped<Result>`, the coroutine that gives Result instead; and
-/// `run(callable, policies, arguments...)`, which makes it.
+/// `run(callable, policies, arguments...)`, which makes it; and `shake(course, stop, coroutine)`, for chaos.
 template <class R>
 struct coroutine_adapter {};
 template <class R>

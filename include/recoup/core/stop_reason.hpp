@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <iosfwd>
 #include <string_view>
@@ -27,6 +28,10 @@ enum class stop_reason : std::uint8_t {
     not_idempotent = 15,     ///< it may have happened, and must not happen twice
     retried_within = 16,     ///< a wrapped call inside the attempt had tried again already
 };
+
+/// The number of reasons; each is below it.
+inline constexpr std::size_t stop_reason_count =
+    static_cast<std::size_t>(stop_reason::retried_within) + 1;
 
 /// The name of `why`, as in the enumeration.
 constexpr std::string_view to_string(stop_reason why) noexcept {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/core/ambient_trace.hpp>
 #include <recoup/core/event.hpp>
 #include <recoup/core/result.hpp>
 #include <recoup/core/returns.hpp>
+#include <recoup/detail/call_trace.hpp>
+#include <recoup/detail/guarded_call.hpp>
 #include <recoup/detail/policy_set.hpp>
 #include <recoup/guard/fallback.hpp>
 
@@ -14,18 +17,62 @@
 
 namespace recoup::inline v1::detail {
 
+/// Whether a fallback is called, with the failure, the arguments, both or neither, and is no value.
+template <class What, class... Args>
+concept fallback_callable =
+    std::is_invocable_v<What const&, failure const&, Args&...> ||
+    std::is_invocable_v<What const&, Args&...> ||
+    std::is_invocable_v<What const&, failure const&> || std::is_invocable_v<What const&>;
+
+template <class What, class... Args>
+    requires fallback_callable<What, Args...>
+decltype(auto) call_fallback(What const& what, [[maybe_unused]] failure const& failed,
+                             [[maybe_unused]] Args&... args) {
+    if constexpr (std::is_invocable_v<What const&, failure const&, Args&...>)
+        return what(failed, args...);
+    else if constexpr (std::is_invocable_v<What const&, Args&...>)
+        return what(args...);
+    else if constexpr (std::is_invocable_v<What const&, failure const&>)
+        return what(failed);
+    else
+        return what();
+}
+
+/// The value that stands in for a failure.
+template <class Result, class What>
+Result fallback_value(What const& what) {
+    using value = typename Result::value_type;
+    static_assert(std::is_constructible_v<value, What const&>,
+                  "recoup: a fallback is a value of the type that the callable returns, or "
+                  "a callable that takes the failure, the call's arguments, both or neither");
+    return Result{in_place<value>{}, what};
+}
+
+/// Tells observers that a fallback stands in for `what`.
+template <class Policies>
+void tell_fallback(Policies const& policies, failure const& what) noexcept {
+    policies.template each<policy_kind::observer>([&](auto& observer) {
+        try {
+            observer(event{.kind = event_kind::fell_back, .failure = &what});
+        } catch (...) {}  // an observer that throws harms nobody
+    });
+}
+
 /// Asks the fallbacks of one call, one after the other, what to give in place of its failure.
 ///
-/// `call(arguments...)` makes an operation of its own; `guarded(invoke)` gives a failure for what is thrown.
-template <class Result, class Policies, class Call, class Guarded>
+/// `call(arguments...)` makes an operation of its own.
+template <class Result, class Policies, class Call>
 class fallbacks {
   public:
-    fallbacks(Policies const& policies, Call const& call, Guarded const& guarded) noexcept
-        : policies_{policies}, call_{call}, guarded_{guarded} {}
+    fallbacks(Policies const& policies, Call const& call) noexcept
+        : policies_{policies}, call_{call} {
+        trace_.ask(policies);
+    }
 
     /// Pre: `outcome` holds a failure.
     template <class... Args>
     void ask(Result& outcome, Args&... args) const {
+        auto const within = ambient_trace_scope{trace_.own_or_ambient()};
         policies_.template each<policy_kind::fallback>([&](auto const& one) {
             if (outcome.has_value() || !one.scope.covers(outcome.assume_error())) return;
             give(one, outcome, args...);
@@ -35,26 +82,18 @@ class fallbacks {
   private:
     template <class What, class... Args>
     void give(fallback_choice<What> const& one, Result& outcome, Args&... args) const {
-        using value = typename Result::value_type;
         auto const& failed = std::as_const(outcome).assume_error();
         auto instead = [&] {
-            if constexpr (std::is_invocable_v<What const&, failure const&, Args&...>)
-                return by([&]() -> decltype(auto) { return one.what(failed, args...); });
-            else if constexpr (std::is_invocable_v<What const&, Args&...>)
-                return by([&]() -> decltype(auto) { return one.what(args...); });
-            else if constexpr (std::is_invocable_v<What const&, failure const&>)
-                return by([&]() -> decltype(auto) { return one.what(failed); });
-            else if constexpr (std::is_invocable_v<What const&>)
-                return by([&]() -> decltype(auto) { return one.what(); });
-            else {
-                static_assert(
-                    std::is_constructible_v<value, What const&>,
-                    "recoup: a fallback is a value of the type that the callable returns, or "
-                    "a callable that takes the failure, the call's arguments, both or neither");
-                return Result{in_place<value>{}, one.what};
-            }
+            if constexpr (fallback_callable<What, Args...>)
+                return guarded_call<Result>([&] {
+                    return invoke_to_result<Result>([&]() -> decltype(auto) {
+                        return call_fallback(one.what, failed, args...);
+                    });
+                });
+            else
+                return fallback_value<Result>(one.what);
         }();
-        tell(failed);
+        tell_fallback(policies_, failed);
         if (instead.has_value()) outcome = std::move(instead);
     }
 
@@ -64,7 +103,7 @@ class fallbacks {
         static_assert(std::is_invocable_v<Call const&, Candidate&, Rest&...>,
                       "recoup: fallback_to has candidates that are no first argument of this call");
         for (auto const& candidate : one.candidates) {
-            tell(outcome.assume_error());
+            tell_fallback(policies_, outcome.assume_error());
             auto first = candidate;
             outcome = call_(first, rest...);
             if (outcome.has_value() || !one.scope.covers(outcome.assume_error())) return;
@@ -78,22 +117,9 @@ class fallbacks {
             "recoup: fallback_to replaces the first argument of a call; this one has none");
     }
 
-    template <class Invoke>
-    Result by(Invoke&& invoke) const {
-        return guarded_([&] { return invoke_to_result<Result>(std::forward<Invoke>(invoke)); });
-    }
-
-    void tell(failure const& what) const noexcept {
-        policies_.template each<policy_kind::observer>([&](auto& observer) {
-            try {
-                observer(event{.kind = event_kind::fell_back, .failure = &what});
-            } catch (...) {}  // an observer that throws harms nobody
-        });
-    }
-
     Policies const& policies_;
     Call const& call_;
-    Guarded const& guarded_;
+    [[no_unique_address]] call_trace<Policies> trace_{};
 };
 
 }  // namespace recoup::inline v1::detail

@@ -63,9 +63,10 @@ auto make_policies(Given&&... given) {
 }
 
 /// Where a policy is put that is added to others.
-enum class policy_place : std::uint8_t { outermost, first, around_retry, last };
+enum class policy_place : std::uint8_t { outermost, cached, first, around_retry, last };
 constexpr policy_place place_of(policy_kind kind) noexcept {
     if (kind == policy_kind::fallback) return policy_place::outermost;
+    if (kind == policy_kind::cache) return policy_place::cached;
     if (kind == policy_kind::persist) return policy_place::first;
     return kind == policy_kind::deadline ? policy_place::around_retry : policy_place::last;
 }
@@ -96,8 +97,8 @@ auto merge_held(Old const& old, Given given, std::index_sequence<I...>, std::ind
         };
         return std::tuple_cat(one.template operator()<J>()...);
     };
-    // What is added goes to the end, but persist and a deadline to their places in a written order:
-    // in front of all, and around retry.
+    // What is added goes to the end, but a cache, persist and a deadline to their places in a written
+    // order: in front of all, and around retry.
     [[maybe_unused]] auto add = [&]<std::size_t At, policy_place Where>() {
         using held = std::tuple_element_t<At, Given>;
         if constexpr (!alike_any<held, Old> && place_of(held_kind<held>) == Where)
@@ -123,6 +124,7 @@ auto merge_held(Old const& old, Given given, std::index_sequence<I...>, std::ind
             return std::tuple{};
     };
     return std::tuple_cat(add.template operator()<J, policy_place::outermost>()...,
+                          add.template operator()<J, policy_place::cached>()...,
                           add.template operator()<J, policy_place::first>()...,
                           keep.template operator()<I>()...,
                           add.template operator()<J, policy_place::last>()...);

@@ -1,40 +1,45 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/core/ambient_trace.hpp>
 #include <recoup/core/attempt.hpp>
 #include <recoup/core/callable.hpp>
 #include <recoup/core/engine.hpp>
 #include <recoup/core/event.hpp>
 #include <recoup/core/nested_retries.hpp>
+#include <recoup/detail/call_checks.hpp>
+#include <recoup/detail/call_trace.hpp>
+#include <recoup/detail/deferred_events.hpp>
+#include <recoup/detail/guarded_call.hpp>
+#include <recoup/detail/nothing.hpp>
+#include <recoup/detail/observation.hpp>
 #include <recoup/detail/permits.hpp>
 #include <recoup/detail/policy_set.hpp>
+#include <recoup/detail/retry_options.hpp>
 #include <recoup/detail/versions.hpp>
+#include <recoup/guard/detail/attempt_timed_out.hpp>
 
 #include <algorithm>
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <new>
 #include <optional>
 #include <stop_token>
 #include <string_view>
-#include <system_error>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
-#if defined(__GLIBCXX__)
-#include <cxxabi.h>
-#endif
-
 namespace recoup::inline v1::detail {
 
-/// The clock of wrappers that name none.
-inline constinit real_clock machine_clock{};
+/// In the place of `deferred_events`; another type than its neighbours, so that it takes no room.
+struct kept_nowhere {};
 
-/// Stands where something is not needed.
-struct nothing {};
+/// What an operation without observers has of them.
+struct no_observation {
+    static constexpr bool any_remembers = false;
+};
 
 /// One plain call of a wrapped callable: it drives the engine, and does what the policies decide.
 ///
@@ -51,6 +56,8 @@ class operation {
 
     template <policy_kind Kind>
     static constexpr bool has = Policies::template has<Kind>;
+    static constexpr runs_as runs =
+        adapted_coroutine<raw_return_t<F, Args...>> ? runs_as::coroutine : runs_as::call;
 
     operation(F& callable, Policies const& policies, Args&&... args) noexcept
         : callable_{callable}, policies_{policies}, arguments_{std::forward<Args>(args)...} {}
@@ -59,10 +66,10 @@ class operation {
     operation& operator=(operation const&) = delete;
 
     result_type run() {
-        static_assert(
-            !has<policy_kind::attempt_timeout>,
-            "recoup: an attempt timeout cancels coroutines; a plain call cannot be cancelled: "
-            "give its callable a timeout of its own, and the operation a deadline");
+        if constexpr (has<policy_kind::attempt_timeout>) check_timed<F, Args...>();
+        if constexpr (has<policy_kind::hedge>)
+            check_raced<value_type, has<policy_kind::threads>, F, Args...>();
+        if constexpr (has<policy_kind::abandon>) check_abandoned<value_type, F, Args...>();
         begin_retries();
         if constexpr (has_preamble) {
             if (auto end = begin()) [[unlikely]]
@@ -70,6 +77,7 @@ class operation {
         }
         attempt_permits permits;
         if constexpr (attempt_permits::any) {
+            if constexpr (attempt_permits::may_wait) stands_in_line();
             if (auto const* refused = permits.acquire(policies_, clock(), *this)) [[unlikely]]
                 return reject(permits, *refused);
         }
@@ -79,8 +87,9 @@ class operation {
     /// Whether the first attempt needs nothing but the callable, its arguments and one permit.
     static constexpr bool is_direct =
         form == call_form::plain && !has<policy_kind::attempt_timeout> &&
-        !has<policy_kind::persist> && !has<policy_kind::deadline> && !has<policy_kind::observer> &&
-        !has<policy_kind::stop> && !has<policy_kind::value_check> &&
+        !has<policy_kind::abandon> && !has<policy_kind::hedge> && !has<policy_kind::persist> &&
+        !has<policy_kind::deadline> && !has<policy_kind::observer> && !has<policy_kind::stop> &&
+        !has<policy_kind::value_check> && !has<policy_kind::trace> &&
         !permits<Policies, true>::any && permits<Policies, false>::count <= 1 &&
         !permits<Policies, false>::may_wait && !permits<Policies, false>::by_key;
 
@@ -103,27 +112,6 @@ class operation {
         } else {
             auto none = nothing{};
             return proceed_directly(none, callable, policies, std::forward<Args>(args)...);
-        }
-    }
-
-    /// What a callable gives; whatever it throws becomes a failure.
-    template <class Attempt>
-    [[gnu::always_inline]] static inline result_type guarded(Attempt&& attempt_once) {
-        try {
-            return attempt_once();
-        } catch (recovery_error const& caught) {
-            return result_type{in_place<failure>{}, caught.failure()};
-        } catch (std::system_error const& caught) {
-            return result_type{in_place<failure>{},
-                               failure{std::current_exception(), caught.code()}};
-        }
-#if defined(__GLIBCXX__)
-        catch (abi::__forced_unwind&) {
-            throw;  // the thread is being cancelled, which nobody may stop
-        }
-#endif
-        catch (...) {
-            return result_type{in_place<failure>{}, failure{std::current_exception()}};
         }
     }
 
@@ -198,11 +186,8 @@ class operation {
     /// Whether an attempt may follow one of which nobody knows what it did.
     bool may_repeat() const noexcept { return !has<policy_kind::idempotency> || hands_token_on(); }
 
-    /// Whether the callable can be called with constants, and so lets its arguments be.
-    static constexpr bool takes_constants =
-        takes_attempt(form)
-            ? std::is_invocable_v<F&, attempt&, std::remove_reference_t<Args> const&...>
-            : std::is_invocable_v<F&, std::remove_reference_t<Args> const&...>;
+    /// Whether the callable lets its arguments be.
+    static constexpr bool takes_constants = detail::takes_constants<F, Args...>;
 
     bool stopping() const noexcept {
         if constexpr (has<policy_kind::stop>)
@@ -231,28 +216,52 @@ class operation {
 
     void emit([[maybe_unused]] event_kind kind, [[maybe_unused]] failure const* what = nullptr,
               [[maybe_unused]] duration delay = {}) const noexcept {
-        if constexpr (has<policy_kind::observer>) {
-            auto shown = event{.kind = kind, .attempt = made_, .failure = what, .delay = delay};
-            if constexpr (has<policy_kind::persist>) {
-                if (session_) {
-                    shown.operation = session_->id().name;
-                    shown.key = session_->id().key;
-                }
-            }
-            policies_.template each<policy_kind::observer>([&](auto& one) {
-                try {
-                    one(shown);
-                } catch (...) {
-                    // An observer that throws harms nobody; there is nobody to tell.
-                }
-            });
+        if constexpr (tells_later)
+            if (later_.keep(kind, made_, what, delay)) return;
+        if constexpr (has<policy_kind::observer>)
+            tell({.kind = kind, .attempt = made_, .failure = what, .delay = delay});
+    }
+
+    /// What follows goes on on another thread: observers are told of it on that of the operation, by `tell_now`.
+    void tell_later() noexcept {
+        if constexpr (tells_later) later_.begin();
+    }
+    void tell_now() noexcept {
+        if constexpr (tells_later) {
+            for (auto const& one : later_.take())
+                tell({.kind = one.kind,
+                      .attempt = one.attempt,
+                      .failure = one.cause(),
+                      .delay = one.delay});
         }
+    }
+
+    /// What the call is part of, or null.
+    trace_context const* trace() const noexcept {
+        return is_coroutine ? trace_.own() : trace_.own_or_ambient();
+    }
+
+    /// Tells observers that the callable has ended. Where it has failed, an event follows.
+    void attempt_returned() const noexcept {
+        if constexpr (observation_type::any_remembers) observation_.attempt_returned(policies_);
+    }
+
+    /// Tells observers that time which passes now is spent in the line of a guard.
+    void stands_in_line() const noexcept {
+        if constexpr (observation_type::any_remembers) observation_.waits(policies_);
     }
 
     /// Ends in failure without a word to the record.
     result_type end_unrecorded(failure last, stop_reason why) {
         failure_access::set_end(last, why, made_);
         outer_permits_.release();
+        return result_type{in_place<failure>{}, std::move(last)};
+    }
+
+    /// Ends in failure with its record, before an attempt was made; observers are yet to be told.
+    result_type end_resumed(failure last, stop_reason why) {
+        end_guarded(last, why);
+        session_->failed(last);
         return result_type{in_place<failure>{}, std::move(last)};
     }
 
@@ -264,6 +273,18 @@ class operation {
 
   private:
     friend struct awaitable_driver;  // the same in a coroutine: async/detail/awaitable_driver.hpp
+    template <class Driver, class Executor, class Operation>
+    friend class hedge_race;  // async/detail/hedge_race.hpp
+    template <class Operation>
+    friend class thread_race;  // guard/detail/thread_race.hpp
+    template <class Operation>
+    friend class racing_frame;  // guard/detail/thread_race.hpp
+    template <class Driver, class Executor>
+    friend struct awaited_fallbacks;  // async/detail/awaited_fallbacks.hpp
+    template <class Driver, class Executor>
+    friend struct awaited_cache;  // async/detail/awaited_cache.hpp
+    template <class Driver, class Executor>
+    friend struct awaited_record;  // async/detail/awaited_record.hpp
 
     using attempt_permits = permits<Policies, false>;
     using operation_permits = permits<Policies, true>;
@@ -272,12 +293,44 @@ class operation {
         std::remove_cvref_t<decltype(std::declval<Policies const&>().template get<Kind>())>>;
     using machine = engine<typename version_of<policy_kind::retry>::type>;
 
+    static auto find_timeout() {
+        if constexpr (has<policy_kind::attempt_timeout>)
+            return std::type_identity<
+                std::remove_cvref_t<decltype(std::declval<Policies const&>()
+                                                 .template get<policy_kind::attempt_timeout>())>>{};
+        else
+            return std::type_identity<nothing>{};
+    }
+    using timeout_type = typename decltype(find_timeout())::type;
+
+    using observation_type =
+        std::conditional_t<has<policy_kind::observer>, observation<Policies>, no_observation>;
+
     static constexpr bool has_state = takes_attempt(form) || has<policy_kind::persist>;
     static constexpr bool has_preamble = has<policy_kind::persist> || has<policy_kind::deadline> ||
                                          has<policy_kind::observer> || has<policy_kind::stop> ||
-                                         operation_permits::any;
+                                         has<policy_kind::trace> || operation_permits::any;
+    static constexpr bool is_coroutine = runs == runs_as::coroutine;
+    /// Whether the store is called on other threads than the operation's.
+    static constexpr bool tells_later =
+        is_coroutine && has<policy_kind::persist> && has<policy_kind::observer>;
     static constexpr bool has_epilogue =
         has<policy_kind::persist> || has<policy_kind::observer> || operation_permits::any;
+
+    [[gnu::always_inline]] inline void tell(event shown) const noexcept {
+        if constexpr (has<policy_kind::persist>) {
+            if (session_) {
+                shown.operation = session_->id().name;
+                shown.key = session_->id().key;
+            }
+        }
+        if constexpr (has<policy_kind::trace> || is_coroutine) {
+            auto const within = ambient_trace_scope{trace()};
+            observation_.tell(policies_, shown);
+        } else {
+            observation_.tell(policies_, shown);
+        }
+    }
 
     template <class P>
     static auto find_session() {
@@ -297,7 +350,7 @@ class operation {
     [[gnu::always_inline]] static inline result_type proceed_directly(
         [[maybe_unused]] Permit& permit, F& callable, Policies const& policies, Args&&... args) {
         auto const given_up_before = nested_retries::last.count;
-        auto outcome = guarded([&] {
+        auto outcome = guarded_call<result_type>([&] {
             return invoke_to_result<result_type>(
                 [&]() -> decltype(auto) { return std::invoke(callable, args...); });
         });
@@ -334,7 +387,7 @@ class operation {
 
     /// Makes the first attempt, and what follows.
     result_type proceed(attempt_permits& permits) {
-        auto outcome = call();
+        auto outcome = call(permits);
         if (outcome.has_value()) [[likely]] {
             if constexpr (attempt_permits::any) permits.succeeded(clock());
             if constexpr (has_epilogue) succeed(outcome);
@@ -345,6 +398,9 @@ class operation {
     }
 
     void begin_retries() noexcept {
+        if constexpr (is_coroutine && has_state) state_.form = runs_as::coroutine;
+        if constexpr (has<policy_kind::hedge>)
+            policies_.template get<policy_kind::hedge>().deposit();
         if constexpr (has<policy_kind::budget>)
             policies_.template get<policy_kind::budget>().deposit();
     }
@@ -358,6 +414,15 @@ class operation {
     }
 
     void end(failure& last, stop_reason why) {
+        end_guarded(last, why);
+        if constexpr (has<policy_kind::persist>) {
+            if (session_) session_->failed(last);
+        }
+        emit(event_kind::operation_failed, &last);
+    }
+
+    /// All of it that comes before the record.
+    [[gnu::always_inline]] inline void end_guarded(failure& last, stop_reason why) noexcept {
         failure_access::set_end(last, why, made_);
         if (nested_retries::gave_up(why, made_)) nested_retries::note(last);
         if constexpr (operation_permits::any) {
@@ -366,15 +431,23 @@ class operation {
             else
                 outer_permits_.release();  // nothing was called: there is nothing to say of it
         }
-        if constexpr (has<policy_kind::persist>) {
-            if (session_) session_->failed(last);
-        }
-        emit(event_kind::operation_failed, &last);
     }
 
     /// Returns: the end, where nothing is called.
     std::optional<result_type> begin() {
+        if (auto end = begin_unrecorded()) return end;
+        if constexpr (has<policy_kind::persist>)
+            if (auto end = session_->open()) return end_opened(*std::move(end));
+        return std::nullopt;
+    }
+
+    /// All of it that comes before the record.
+    [[gnu::always_inline]] inline std::optional<result_type> begin_unrecorded() {
         if constexpr (has<policy_kind::deadline>) start_deadline();
+        if constexpr (has<policy_kind::trace>) {
+            trace_.ask(policies_);
+            if constexpr (is_coroutine && has_state) state_.trace = trace_.own();
+        }
         if constexpr (has<policy_kind::stop> && has_state) state_.stop = stop_token();
         if constexpr (has<policy_kind::persist>) {
             session_.emplace(*this, policies_.template get<policy_kind::persist>());
@@ -383,6 +456,7 @@ class operation {
         if (stopping())
             return give_up(failure{category::cancelled, errc::cancelled}, stop_reason::cancelled);
         if constexpr (operation_permits::any) {
+            if constexpr (operation_permits::may_wait) stands_in_line();
             if (auto const* refused = outer_permits_.acquire(policies_, clock(), *this)) {
                 auto const what = rejection(*refused);
                 emit(event_kind::rejected, &what);
@@ -390,22 +464,20 @@ class operation {
             }
         }
         if constexpr (has<policy_kind::deadline>) {
-            if (policies_.template get<policy_kind::deadline>().total <= duration{})
-                return give_up(deadline_passed(), stop_reason::deadline);
-        }
-        if constexpr (has<policy_kind::persist>) {
-            if (auto end = session_->open()) {
-                auto outcome = *std::move(end);
-                if (outcome.has_value()) {
-                    outer_permits_.release();
-                    emit(event_kind::operation_succeeded);
-                } else {
-                    emit(event_kind::operation_failed, &outcome.assume_error());
-                }
-                return outcome;
-            }
+            if (give_up_at_ <= started_) return give_up(deadline_passed(), stop_reason::deadline);
         }
         return std::nullopt;
+    }
+
+    /// Ends with what the record, or another call, has.
+    result_type end_opened(result_type outcome) {
+        if (outcome.has_value()) {
+            outer_permits_.release();
+            emit(event_kind::operation_succeeded);
+        } else {
+            emit(event_kind::operation_failed, &outcome.assume_error());
+        }
+        return outcome;
     }
 
     /// Ends before a record was looked at.
@@ -420,7 +492,7 @@ class operation {
     }
 
     void start_deadline() noexcept {
-        auto const total = policies_.template get<policy_kind::deadline>().total;
+        auto const total = deadline_of(policies_.template get<policy_kind::deadline>()).total;
         started_ = clock().now();
         give_up_at_ = total == unlimited ? steady_time::max() : saturating_add(started_, total);
         if constexpr (has_state) {
@@ -450,6 +522,22 @@ class operation {
         state_.give_up_at = std::min(give_up_at(), saturating_add(clock().now(), limit));
     }
 
+    /// The same, of one that runs beside others. Its checkpoint is that of the operation, its token as well.
+    /// Throws: recovery_error where there is no token to be had; std::bad_alloc.
+    operation_state state_beside(std::stop_token stop, duration limit) {
+        // Now: both may ask for it, and have to get the same one.
+        if (is_zero(state_.token)) state_.token = make_token();
+        auto own = state_;
+        own.stop = std::move(stop);
+        own.on_stop_token = nullptr;
+        own.give_up_at = give_up_at();
+        if (limit != unlimited)
+            own.give_up_at = std::min(own.give_up_at, saturating_add(clock().now(), limit));
+        return own;
+    }
+
+    static constexpr void check_hedge() { check_hedged<F, Args...>(); }
+
     [[gnu::always_inline]] inline void begin_attempt() noexcept {
         made_ = next_number();
         given_up_before_ = nested_retries::last.count;
@@ -458,9 +546,117 @@ class operation {
     }
 
     /// Calls the callable once; whatever it throws becomes a failure.
-    [[gnu::always_inline]] inline result_type call() {
+    [[gnu::always_inline]] inline result_type call([[maybe_unused]] attempt_permits& permits) {
         begin_attempt();
-        return guarded([this] {
+        if constexpr (has<policy_kind::hedge>)
+            return call_raced(policies_.template get<policy_kind::threads>(), permits);
+        else if constexpr (has<policy_kind::abandon>)
+            return call_apart(policies_.template get<policy_kind::abandon>());
+        else
+            return call_alone();
+    }
+
+    [[gnu::always_inline]] inline result_type call_alone() {
+        if constexpr (has<policy_kind::attempt_timeout>)
+            return call_within(policies_.template get<policy_kind::attempt_timeout>());
+        else
+            return call_once();
+    }
+
+    /// The same, for as long as an attempt may take.
+    template <class Timeout>
+    result_type call_within(Timeout const& timeout) {
+        if (timeout.each == unlimited) return call_once();
+        show_clock();
+        return within(timeout, clock(), state_, give_up_at(), stop_token(),
+                      [this] { return call_once(); });
+    }
+
+    /// An attempt by `once` for as long as it may take; whoever is late with a value has it.
+    template <class Timeout, class Clock, class Once>
+    static result_type within(Timeout const& timeout, Clock& clock, operation_state& state,
+                              steady_time give_up_at, std::stop_token const& stop, Once once) {
+        using keeper = typename Timeout::template keeper<Clock>;
+        auto const limit = keeper{clock, state, timeout.each, give_up_at};
+        auto outcome = once();
+        if (!outcome.has_value() && !stop.stop_requested() && limit.over()) [[unlikely]]
+            outcome = guarded_call<result_type>([&] {
+                return result_type{in_place<failure>{}, Timeout::failed(outcome.assume_error())};
+            });
+        return outcome;
+    }
+
+    /// Has an attempt and its hedges run elsewhere; where there is no thread for it, it runs here, without any.
+    template <class Pool>
+    result_type call_raced(Pool& pool, attempt_permits& permits) {
+        return guarded_call<result_type>([&] {
+            auto race = typename Pool::template race<operation>{*this, pool.core(), permits};
+            if (auto const* refused = race.begin()) {
+                policies_.template get<policy_kind::hedge>().note_refused();
+                emit(event_kind::hedge_refused, refused);
+                return call_alone();
+            }
+            return race.run();
+        });
+    }
+
+    /// Has an attempt run elsewhere, and waits for it as long as it may take.
+    template <class Policy>
+    result_type call_apart(Policy const& policy) {
+        auto outcome = guarded_call<result_type>([&] {
+            auto& time = clock();
+            auto const began = time.now();
+            auto const work = make_apart<apart_call<Policy, catch_all>>(catch_all{}, nullptr);
+            if (auto const* refused = policy.begin(work))
+                return result_type{in_place<failure>{}, *refused};
+            if (policy.await(*work, time,
+                             std::min(give_up_at(), saturating_add(began, policy.each)),
+                             stop_token()))
+                return work->take();
+            auto let_go = attempt_timed_out();
+            emit(event_kind::attempt_abandoned, &let_go, saturating_between(began, time.now()));
+            return result_type{in_place<failure>{}, std::move(let_go)};
+        });
+        check_value(outcome);
+        return outcome;
+    }
+
+    /// An attempt that runs elsewhere, and owns what it needs.
+    template <class Policy, class Frame>
+    using apart_call = typename Policy::template call<result_type, Frame, owned_callable_t<F>,
+                                                      std::decay_t<Args>...>;
+    template <class Work, class Frame, class Beside>
+    std::shared_ptr<Work> make_apart(Frame frame, Beside beside) {
+        return std::apply(
+            [&](auto&... args) {
+                return std::make_shared<Work>(
+                    made_, std::move(beside), std::move(frame), owned_callable(callable_),
+                    static_cast<handed_over<Args, consumes_arguments(form)>>(args)...);
+            },
+            arguments_);
+    }
+
+    /// How it catches what ends it.
+    struct catch_all {
+        template <class Call>
+        result_type operator()(Call&& call) const {
+            return guarded_call<result_type>([&] { return call(); });
+        }
+    };
+
+    /// The same here, and what is called within it is part of the same trace.
+    [[gnu::always_inline]] inline result_type call_once() {
+        if constexpr (has<policy_kind::trace>) {
+            auto const within = ambient_trace_scope{trace()};
+            return call_here();
+        } else {
+            return call_here();
+        }
+    }
+
+    [[gnu::always_inline]] inline result_type call_here() {
+        return guarded_call<result_type>([this] {
+            auto const told = telling_return{*this};
             if constexpr (has<policy_kind::value_check>) {
                 auto outcome = invoke();
                 check_value(outcome);
@@ -470,6 +666,12 @@ class operation {
             }
         });
     }
+
+    /// Says that the callable has ended where it goes out of scope: the result stays where it is made.
+    struct telling_return {
+        operation const& of;
+        ~telling_return() { of.attempt_returned(); }
+    };
 
     [[gnu::always_inline]] inline result_type invoke() {
         return invoke_to_result<result_type>([this]() -> decltype(auto) {
@@ -485,10 +687,10 @@ class operation {
     }
 
     /// Calls once more, into the result of the attempt before.
-    void call_again(result_type& outcome) {
+    void call_again(result_type& outcome, attempt_permits& permits) {
         std::destroy_at(&outcome);
         try {
-            ::new (static_cast<void*>(std::addressof(outcome))) result_type(call());
+            ::new (static_cast<void*>(std::addressof(outcome))) result_type(call(permits));
         } catch (...) {
             // Only the cancellation of a thread comes here: the caller will destroy a result.
             ::new (static_cast<void*>(std::addressof(outcome))) result_type{in_place<failure>{}};
@@ -526,13 +728,19 @@ class operation {
 
     void succeed([[maybe_unused]] result_type& outcome) {
         outer_permits_.succeeded(clock());
-        if constexpr (has<policy_kind::persist>) {
-            if (auto lost = session_->succeeded(outcome)) {
-                failure_access::set_end(lost->cause, lost->why, made_);
-                emit(event_kind::operation_failed, &lost->cause);
-                outcome = result_type{in_place<failure>{}, std::move(lost->cause)};
-                return;
-            }
+        if constexpr (has<policy_kind::persist>)
+            return end_recorded(outcome, session_->succeeded(outcome));
+        emit(event_kind::operation_succeeded);
+    }
+
+    /// Ends with a success, or without one where that was `lost` with its record.
+    template <class Lost>
+    void end_recorded(result_type& outcome, Lost lost) {
+        if (lost) {
+            failure_access::set_end(lost->cause, lost->why, made_);
+            emit(event_kind::operation_failed, &lost->cause);
+            outcome = result_type{in_place<failure>{}, std::move(lost->cause)};
+            return;
         }
         emit(event_kind::operation_succeeded);
     }
@@ -567,17 +775,7 @@ class operation {
         return refused.why;
     }
 
-    bool waits_when_rejected() const noexcept { return waits_by(retry()); }
-
-    template <class Retry>
-    static bool waits_by(Retry const& chosen) noexcept {
-        if constexpr (requires {
-                          { chosen.wait_when_rejected } -> std::convertible_to<bool>;
-                      })
-            return chosen.wait_when_rejected;
-        else
-            return false;
-    }
+    bool waits_when_rejected() const noexcept { return detail::waits_when_rejected(retry()); }
 
     /// The same, before there is an operation that could have taken a version.
     static bool may_wait_when_rejected(Policies const& policies) noexcept {
@@ -585,7 +783,7 @@ class operation {
         if constexpr (versioned<std::remove_cvref_t<decltype(chosen)>>)
             return true;
         else
-            return waits_by(chosen);
+            return detail::waits_when_rejected(chosen);
     }
 
     /// Goes on from an attempt that failed, or that was refused by a guard, until a value or the end.
@@ -624,7 +822,7 @@ class operation {
                 state_.previous = called ? &previous_ : nullptr;
             }
             called = true;
-            call_again(outcome);
+            call_again(outcome, permits);
             if (outcome.has_value()) {
                 if constexpr (attempt_permits::any) permits.succeeded(clock());
                 if constexpr (has_epilogue) succeed(outcome);
@@ -646,10 +844,8 @@ class operation {
         emit(event_kind::attempt_failed, &last);
         auto next = step{.why = stop_reason::cancelled};
         if (!stopping()) {
-            if constexpr (has_state && requires {
-                              { retry().refill_on_progress } -> std::convertible_to<bool>;
-                          }) {
-                if (retry().refill_on_progress && std::exchange(state_.progressed, false))
+            if constexpr (has_state) {
+                if (refills_on_progress(retry()) && std::exchange(state_.progressed, false))
                     driven.refill();
             }
             next = driven.failed(last, left(), clock().random());
@@ -665,7 +861,7 @@ class operation {
     /// What keeps the next attempt from being made although the retry policy wants it, or `none`.
     stop_reason why_not_again([[maybe_unused]] failure const& last) {
         if (consumes_arguments(form)) return stop_reason::arguments_consumed;
-        if (!retries_nested() && nested_retries::tried(last, given_up_before_))
+        if (!retries_nested(retry()) && nested_retries::tried(last, given_up_before_))
             return stop_reason::retried_within;
         if constexpr (has<policy_kind::idempotency>) {
             if (!hands_token_on() &&
@@ -677,15 +873,6 @@ class operation {
                 return stop_reason::budget_empty;
         }
         return stop_reason::none;
-    }
-
-    bool retries_nested() const noexcept {
-        if constexpr (requires {
-                          { retry().retry_nested } -> std::convertible_to<bool>;
-                      })
-            return retry().retry_nested;
-        else
-            return false;
     }
 
     step after_rejection(machine& driven, guard_rejection const& refused) {
@@ -727,6 +914,11 @@ class operation {
         } else {
             static_cast<void>(driven);
         }
+        return schedule(next, last);
+    }
+
+    /// All of it that comes after the record.
+    [[gnu::always_inline]] inline stop_reason schedule(step const& next, failure const& last) {
         emit(event_kind::retry_scheduled, &last, next.delay);
         // Recording, observers and the wait itself take time, too: no attempt begins behind the deadline.
         if (next.delay > duration{} && left() <= next.delay) return stop_reason::deadline;
@@ -746,8 +938,11 @@ class operation {
     std::uint64_t given_up_before_ = 0;  ///< `nested_retries::last.count` when it began
     [[no_unique_address]] mutable version_of<policy_kind::retry> retry_version_{};
     [[no_unique_address]] mutable version_of<policy_kind::classifier> rules_version_{};
+    [[no_unique_address]] mutable observation_type observation_{};
+    [[no_unique_address]] call_trace<Policies> trace_{};
     [[no_unique_address]] operation_permits outer_permits_{};
     [[no_unique_address]] std::conditional_t<operation_permits::any, bool, nothing> called_{};
+    // Two members and no class of their own: g++ 12 would pack them into one store, which costs 2 ns.
     [[no_unique_address]] std::conditional_t<has<policy_kind::deadline>, steady_time, nothing>
         started_{};
     [[no_unique_address]] std::conditional_t<has<policy_kind::deadline>, steady_time, nothing>
@@ -759,6 +954,8 @@ class operation {
     [[no_unique_address]] std::conditional_t<has<policy_kind::persist>, std::optional<budget_spent>,
                                              nothing> spent_{};
     [[no_unique_address]] typename decltype(find_session<Policies>())::type session_{};
+    [[no_unique_address]] mutable std::conditional_t<tells_later, deferred_events, kept_nowhere>
+        later_{};
 };
 
 }  // namespace recoup::inline v1::detail

@@ -81,6 +81,18 @@ class permits<Policies, Outside, std::tuple<Position...>> {
         return refused;
     }
 
+    /// The same, where nobody waits for a turn.
+    template <class Clock, class Call>
+    [[nodiscard]] guard_rejection const* try_acquire(Policies const& policies, Clock& clock,
+                                                     [[maybe_unused]] Call& call) noexcept {
+        guard_rejection const* refused = nullptr;
+        static_cast<void>(((refused = keep<Position::value>(
+                                gate_at<Position::value>(policies, call).try_acquire(clock)),
+                            !refused) &&
+                           ...));
+        return refused;
+    }
+
     /// The positions of its guards, and one of these at a time: for who asks them one by one.
     using positions = std::tuple<Position...>;
     template <std::size_t At, class Call>

@@ -5,7 +5,6 @@
 #include <recoup/core/clock.hpp>
 #include <recoup/core/event.hpp>
 #include <recoup/core/on.hpp>
-#include <recoup/guard/attempt_timeout.hpp>
 #include <recoup/guard/deadline.hpp>
 #include <recoup/guard/guard.hpp>
 #include <recoup/retry/not_idempotent.hpp>
@@ -24,16 +23,27 @@
 
 // What a wrapper holds of its policies: which is which, who owns it, and in which order they act.
 
+namespace recoup::inline v1 {
+
+// Whoever names them includes what they need.
+struct attempt_timeout;
+struct abandon_after;
+
+}  // namespace recoup::inline v1
+
 namespace recoup::inline v1::detail {
 
 /// What a policy is for; the staged kinds in the order of their stages, outermost first.
 enum class policy_kind : std::uint8_t {
     fallback,
+    cache,
     persist,
     deadline,
     retry,
+    hedge,
     guard,
     attempt_timeout,
+    abandon,
     classifier,  // from here on: no stage
     clock,
     observer,
@@ -41,6 +51,8 @@ enum class policy_kind : std::uint8_t {
     value_check,
     budget,
     idempotency,
+    trace,
+    threads,
     unknown,
 };
 
@@ -68,23 +80,58 @@ concept persisting = requires { typename P::is_persistence; };
 template <class P>
 concept keyed_guard = requires { typename P::is_keyed_guard; };
 
+/// Begins attempts beside a slow one: `hedge`.
+template <class P>
+concept hedging = requires { typename P::is_hedge; };
+
+/// Bounds an operation: `deadline`, or one that can be replaced.
+template <class P>
+concept bounding = std::same_as<P, recoup::deadline> || requires { typename P::is_deadline; };
+
+/// The deadline of an operation that begins.
+template <bounding P>
+[[nodiscard]] recoup::deadline deadline_of(P const& policy) noexcept {
+    if constexpr (std::same_as<P, recoup::deadline>)
+        return policy;
+    else
+        return policy.current();
+}
+
+/// Where plain calls run that have a hedge: `abandon_pool`.
+template <class P>
+concept thread_pool = requires { typename P::is_thread_pool; };
+
+/// Says which trace calls are part of: `trace(...)`.
+template <class P>
+concept tracing = requires { typename P::is_trace; };
+
 template <class P>
 concept falling_back = requires { typename P::is_fallback; };
+
+/// Returns recent results again: `cache`.
+template <class P>
+concept caching = requires { typename P::is_cache; };
 
 template <class P>
 constexpr policy_kind find_kind() {
     if constexpr (falling_back<P>)
         return policy_kind::fallback;
+    else if constexpr (caching<P>)
+        return policy_kind::cache;
     else if constexpr (persisting<P>)
         return policy_kind::persist;
-    else if constexpr (std::same_as<P, recoup::deadline>)
+    else if constexpr (bounding<P>)
         return policy_kind::deadline;
     else if constexpr (retry_policy<P>)
         return policy_kind::retry;
+    else if constexpr (hedging<P>)
+        return policy_kind::hedge;
     else if constexpr (guard<P> || keyed_guard<P>)
         return policy_kind::guard;
     else if constexpr (std::same_as<P, recoup::attempt_timeout>)
         return policy_kind::attempt_timeout;
+    else if constexpr (std::same_as<P, recoup::abandon_after>)
+        return policy_kind::abandon;
     else if constexpr (error_classifier<P>)
         return policy_kind::classifier;
     else if constexpr (is_clock_choice<P>)
@@ -97,6 +144,10 @@ constexpr policy_kind find_kind() {
         return policy_kind::budget;
     else if constexpr (std::same_as<P, not_idempotent>)
         return policy_kind::idempotency;
+    else if constexpr (tracing<P>)
+        return policy_kind::trace;
+    else if constexpr (thread_pool<P>)
+        return policy_kind::threads;
     else if constexpr (observer<P>)
         return policy_kind::observer;
     else
@@ -106,7 +157,7 @@ constexpr policy_kind find_kind() {
 template <class P>
 inline constexpr policy_kind kind_of = find_kind<P>();
 
-constexpr bool has_stage(policy_kind kind) noexcept { return kind <= policy_kind::attempt_timeout; }
+constexpr bool has_stage(policy_kind kind) noexcept { return kind <= policy_kind::abandon; }
 
 /// A policy that the wrapper owns: plain data.
 template <class P>
@@ -269,6 +320,9 @@ constexpr void check_policies() {
                   "recoup: there are two retry policies, which would multiply; keep one");
     static_assert(count_kind<Held...>(policy_kind::deadline) <= 1,
                   "recoup: there are two deadlines; keep the shorter one");
+    static_assert(count_kind<Held...>(policy_kind::cache) <= 1,
+                  "recoup: there are two caches, of which the inner one would see nothing of the "
+                  "outer one's hits; keep one");
     static_assert(count_kind<Held...>(policy_kind::persist) <= 1,
                   "recoup: there are two persist policies; an operation has one record");
     static_assert(count_kind<Held...>(policy_kind::classifier) <= 1,
@@ -279,8 +333,37 @@ constexpr void check_policies() {
                   "recoup: there are two stop tokens; keep one");
     static_assert(count_kind<Held...>(policy_kind::attempt_timeout) <= 1,
                   "recoup: there are two attempt timeouts; keep the shorter one");
+    static_assert(count_kind<Held...>(policy_kind::abandon) <= 1,
+                  "recoup: there are two abandon_after; keep the shorter one");
+    static_assert(count_kind<Held...>(policy_kind::attempt_timeout) == 0 ||
+                      count_kind<Held...>(policy_kind::abandon) == 0,
+                  "recoup: attempt_timeout is for an attempt that ends when it is told to, "
+                  "abandon_after for one that does not; keep one of them");
     static_assert(count_kind<Held...>(policy_kind::budget) <= 1,
                   "recoup: there are two retry budgets; keep the one that all calls share");
+    static_assert(count_kind<Held...>(policy_kind::trace) <= 1,
+                  "recoup: there are two traces; a call is part of one");
+    static_assert(count_kind<Held...>(policy_kind::threads) <= 1,
+                  "recoup: there are two abandon pools; a hedge runs on one");
+    static_assert(
+        count_kind<Held...>(policy_kind::threads) == 0 ||
+            count_kind<Held...>(policy_kind::hedge) != 0,
+        "recoup: an abandon_pool does nothing by itself: name a hedge beside it, or give it "
+        "to abandon_after");
+    static_assert(count_kind<Held...>(policy_kind::hedge) <= 1,
+                  "recoup: there are two hedges, which would multiply; keep one");
+    static_assert(count_kind<Held...>(policy_kind::hedge) == 0 ||
+                      count_kind<Held...>(policy_kind::idempotency) == 0,
+                  "recoup: a hedge calls twice at a time what not_idempotent says must not happen "
+                  "twice; keep one of them");
+    static_assert(count_kind<Held...>(policy_kind::hedge) == 0 ||
+                      count_kind<Held...>(policy_kind::persist) == 0,
+                  "recoup: persist keeps the progress of one attempt at a time, and a hedge runs "
+                  "several; keep one of them");
+    static_assert(count_kind<Held...>(policy_kind::hedge) == 0 ||
+                      count_kind<Held...>(policy_kind::abandon) == 0,
+                  "recoup: a hedge lets go of attempts that lose by itself, and does not go with "
+                  "abandon_after; keep one of them");
     if constexpr (Ordered) {
         constexpr auto retry_at = find_policy<Held...>(policy_kind::retry);
         static_assert(count_kind<Held...>(policy_kind::retry) == 1,
@@ -289,13 +372,26 @@ constexpr void check_policies() {
         static_assert(count_kind<Held...>(policy_kind::deadline) == 0 ||
                           find_policy<Held...>(policy_kind::deadline) < retry_at,
                       "recoup: a deadline bounds the whole operation and stands outside retry");
+        static_assert(count_kind<Held...>(policy_kind::cache) == 0 ||
+                          find_policy<Held...>(policy_kind::cache) ==
+                              count_kind<Held...>(policy_kind::fallback),
+                      "recoup: a cache answers in place of the whole operation, and so comes first "
+                      "in in_order, behind fallbacks alone");
         static_assert(count_kind<Held...>(policy_kind::persist) == 0 ||
                           find_policy<Held...>(policy_kind::persist) ==
-                              count_kind<Held...>(policy_kind::fallback),
+                              count_kind<Held...>(policy_kind::fallback) +
+                                  count_kind<Held...>(policy_kind::cache),
                       "recoup: persist remembers the whole operation and stands first in in_order");
         static_assert(count_kind<Held...>(policy_kind::attempt_timeout) == 0 ||
                           find_policy<Held...>(policy_kind::attempt_timeout) == sizeof...(Held) - 1,
                       "recoup: an attempt timeout bounds one attempt and stands last in in_order");
+        static_assert(count_kind<Held...>(policy_kind::abandon) == 0 ||
+                          find_policy<Held...>(policy_kind::abandon) == sizeof...(Held) - 1,
+                      "recoup: abandon_after bounds one attempt and stands last in in_order");
+        static_assert(count_kind<Held...>(policy_kind::hedge) == 0 ||
+                          find_policy<Held...>(policy_kind::hedge) == retry_at + 1,
+                      "recoup: each hedge asks the guards, and so hedge stands right behind retry "
+                      "in in_order");
         static_assert(fallbacks_first<Held...>(),
                       "recoup: a fallback stands in for the whole operation, and so comes first in "
                       "in_order");

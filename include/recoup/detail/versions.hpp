@@ -92,6 +92,12 @@ class versions {
         return free.number;
     }
 
+    /// Throws: std::length_error where `versions_max` are in use.
+    void check_room() {
+        std::scoped_lock const lock{mutex_};
+        static_cast<void>(find_free());
+    }
+
     /// How many slots there are.
     [[nodiscard]] std::size_t slots() const {
         std::scoped_lock const lock{mutex_};
@@ -100,13 +106,19 @@ class versions {
 
   private:
     slot& free_slot() {
+        if (auto* const found = find_free()) return *found;
+        return slots_.emplace_back();
+    }
+
+    /// Returns: null where one can be made.
+    slot* find_free() {
         auto* const now = current_.load();
         for (auto& one : slots_)
-            if (&one != now && one.leases.load() == 0) return one;
+            if (&one != now && one.leases.load() == 0) return &one;
         if (slots_.size() == versions_max)
             throw std::length_error{"recoup: reloadable: " + std::to_string(versions_max) +
                                     " versions are in use by operations that run"};
-        return slots_.emplace_back();
+        return nullptr;
     }
 
     std::atomic<slot*> current_{nullptr};

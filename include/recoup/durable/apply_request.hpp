@@ -42,14 +42,11 @@ result<void> hand_back(Store& store, operation_record const& head, operation_rec
                                                .epoch = head.epoch,
                                                .head = next,
                                                .steps = steps,
+                                               // Of no other wish does who decided know.
+                                               .drop_wish = head.cancel_requested,
                                                .release = true},
                                unlimited);
-    if (written.has_value()) {
-        // A wish to cancel that nobody knew of when `next` was made is not taken back by it.
-        auto const overwrote = written.assume_value().cancel_requested && next != nullptr &&
-                               !next->cancel_requested && !head.cancel_requested;
-        return overwrote ? store.request_cancel(head.number) : success();
-    }
+    if (written.has_value()) return success();
     if (next != nullptr) static_cast<void>(hand_back(store, head, nullptr));
     return std::move(written).assume_error();
 }

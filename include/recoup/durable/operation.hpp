@@ -4,8 +4,8 @@
 #include <recoup/core/attempt.hpp>
 #include <recoup/core/redact.hpp>
 #include <recoup/core/result.hpp>
+#include <recoup/core/signature.hpp>
 #include <recoup/core/time.hpp>
-#include <recoup/durable/detail/call_signature.hpp>
 #include <recoup/durable/detail/child_runner.hpp>
 #include <recoup/durable/detail/durable_sleep.hpp>
 #include <recoup/durable/detail/operation_run.hpp>
@@ -111,8 +111,8 @@ class operation {
         run_.check();
         constexpr std::size_t bytes_max = 1024;
         auto kept = redacted_prefix(text, bytes_max);
-        auto const written = run_.write_running_head(
-            [&](operation_record& head) { head.progress = std::move(kept); });
+        auto const written =
+            run_.write_head([&](operation_record& head) { head.progress = std::move(kept); });
         if (!written.has_value()) run_.check();
     }
 

@@ -28,8 +28,6 @@ namespace recoup::inline v1 {
 namespace detail {
 /// Stands for a signature that the body itself tells.
 struct signature_of_body {};
-
-inline constinit real_clock durable_machine_clock{};
 }  // namespace detail
 
 /// Durable operations on a store: a crash in the middle resumes at the first step without a recorded
@@ -196,8 +194,7 @@ class operations {
         };
         std::apply([&](auto&&... held) { (sort(std::move(held)), ...); },
                    std::tuple_cat(detail::hold(std::forward<Extra>(extra))...));
-        if (!clock)
-            clock = std::make_unique<detail::clock_of<real_clock>>(detail::durable_machine_clock);
+        if (!clock) clock = std::make_unique<detail::clock_of<real_clock>>(detail::machine_clock);
         return std::make_shared<detail::operations_core>(
             std::make_shared<detail::durable_ports>(std::move(store), std::move(clock),
                                                     std::move(observers)),

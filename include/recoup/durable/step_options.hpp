@@ -5,7 +5,7 @@
 #include <recoup/core/errc.hpp>
 #include <recoup/core/result.hpp>
 #include <recoup/core/returns.hpp>
-#include <recoup/durable/detail/call_signature.hpp>
+#include <recoup/core/signature.hpp>
 
 #include <concepts>
 #include <cstdint>

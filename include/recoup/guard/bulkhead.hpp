@@ -50,7 +50,8 @@ class bulkhead {
                                                stop_reason::rejected};
 
     /// Throws: std::invalid_argument that names the option that is wrong.
-    explicit bulkhead(bulkhead_options const& options = {}) : options_{detail::checked(options)} {}
+    explicit bulkhead(bulkhead_options const& options = {})
+        : limits_{limits_of(detail::checked(options))}, wait_at_most_{options.wait_at_most} {}
     bulkhead(bulkhead const&) = delete;
     bulkhead& operator=(bulkhead const&) = delete;
 
@@ -76,11 +77,34 @@ class bulkhead {
 
     /// How long an attempt waits for its turn at the most.
     [[nodiscard]] duration longest_wait() const noexcept {
-        return options_.waiting == 0 ? duration{} : options_.wait_at_most;
+        return waiting(limits_.load(std::memory_order_relaxed)) == 0
+                   ? duration{}
+                   : wait_at_most_.load(std::memory_order_relaxed);
     }
 
-    /// What it was made with.
-    [[nodiscard]] bulkhead_options const& options() const noexcept { return options_; }
+    /// Goes on with other options, while attempts run: where there is more room those who wait come in at
+    /// once; where there is less, those who run stay, and nobody follows them until there is room again.
+    /// Those who wait go on waiting as they were told.
+    ///
+    /// Throws: std::invalid_argument that names the option that is wrong.
+    void change(bulkhead_options const& to) {
+        static_cast<void>(detail::checked(to));
+        std::lock_guard const lock{mutex_};
+        limits_.store(limits_of(to), std::memory_order_relaxed);
+        wait_at_most_.store(to.wait_at_most, std::memory_order_relaxed);
+        auto now = word_.load(std::memory_order_relaxed);
+        // Where somebody waits, the word changes only under the mutex.
+        while (waiting(now) != 0 && running(now) < to.at_once && line_.admit_first())
+            now = word_.fetch_add(one_running - one_waiting, std::memory_order_acq_rel) +
+                  one_running - one_waiting;
+    }
+
+    /// What it was made with, or changed to.
+    [[nodiscard]] bulkhead_options options() const {
+        std::lock_guard const lock{mutex_};
+        auto const limits = limits_.load(std::memory_order_relaxed);
+        return {running(limits), waiting(limits), wait_at_most_.load(std::memory_order_relaxed)};
+    }
 
   private:
     // The attempts that run, and above them those that wait.
@@ -94,10 +118,21 @@ class bulkhead {
         return static_cast<std::uint32_t>(now >> 32U);
     }
 
+    /// How many may run, and above them how many may wait: both at once.
+    static constexpr word limits_of(bulkhead_options const& options) noexcept {
+        return word{options.at_once} | word{options.waiting} << 32U;
+    }
+    [[nodiscard]] std::uint32_t at_once() const noexcept {
+        return running(limits_.load(std::memory_order_relaxed));
+    }
+    [[nodiscard]] std::uint32_t may_wait() const noexcept {
+        return waiting(limits_.load(std::memory_order_relaxed));
+    }
+
     /// Nobody overtakes those who wait.
     bool enter() noexcept {
         auto now = word_.load(std::memory_order_relaxed);
-        while (waiting(now) == 0 && running(now) < options_.at_once)
+        while (waiting(now) == 0 && running(now) < at_once())
             if (word_.compare_exchange_weak(now, now + one_running, std::memory_order_acquire,
                                             std::memory_order_relaxed))
                 return true;
@@ -109,8 +144,8 @@ class bulkhead {
     bool enter_or_count_as_waiting(bool& entered) noexcept {
         auto now = word_.load(std::memory_order_relaxed);
         while (true) {
-            entered = waiting(now) == 0 && running(now) < options_.at_once;
-            if (!entered && waiting(now) >= options_.waiting) return false;
+            entered = waiting(now) == 0 && running(now) < at_once();
+            if (!entered && waiting(now) >= may_wait()) return false;
             if (word_.compare_exchange_weak(now, now + (entered ? one_running : one_waiting),
                                             std::memory_order_acquire, std::memory_order_relaxed))
                 return true;
@@ -129,15 +164,17 @@ class bulkhead {
     /// Gives one's place to the first of those who wait.
     [[gnu::noinline]] void hand_over() noexcept {
         std::lock_guard const lock{mutex_};
-        if (line_.admit_first())
+        auto const more_than_may = running(word_.load(std::memory_order_relaxed)) > at_once();
+        if (!more_than_may && line_.admit_first())
             word_.fetch_sub(one_waiting, std::memory_order_acq_rel);  // the place stays taken
         else
             word_.fetch_sub(one_running, std::memory_order_release);  // all of them have just left
     }
 
-    bulkhead_options const options_;
+    std::atomic<word> limits_;
+    std::atomic<duration> wait_at_most_;
     alignas(64) std::atomic<word> word_{0};  // `waiting` changes only under the mutex
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     detail::waiting_line line_;
 };
 
@@ -206,8 +243,10 @@ class bulkhead::ticket {
     template <clock Clock>
     ticket(bulkhead& of, Clock& time, steady_time give_up_at, std::stop_token const& stop) noexcept
         : bulkhead_{of}, admitted_{of.enter()} {
-        if (admitted_ || of.options_.waiting == 0 || stop.stop_requested()) return;
-        until_ = std::min(saturating_add(time.now(), of.options_.wait_at_most), give_up_at);
+        if (admitted_ || of.may_wait() == 0 || stop.stop_requested()) return;
+        until_ =
+            std::min(saturating_add(time.now(), of.wait_at_most_.load(std::memory_order_relaxed)),
+                     give_up_at);
         try {
             place_.emplace(stop);
         } catch (...) {

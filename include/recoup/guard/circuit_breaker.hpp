@@ -20,6 +20,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -78,7 +79,7 @@ class circuit_breaker {
 
     /// Asks for one attempt. A rejection takes nanoseconds, and does not throw.
     template <clock Clock>
-    [[nodiscard]] permit try_acquire(Clock& time) noexcept;
+    [[nodiscard]] [[gnu::always_inline]] inline permit try_acquire(Clock& time) noexcept;
 
     /// Records the final failure of an operation that ended between attempts.
     template <clock Clock>
@@ -113,6 +114,22 @@ class circuit_breaker {
     /// Closes it, with an empty window.
     void reset() noexcept { enter(breaker_state::closed); }
 
+    /// Goes on with other options, while calls are made: each decision that follows is made by them, and what
+    /// it has seen so far stays. An open breaker stays open for as long as it was going to.
+    ///
+    /// Throws: std::invalid_argument that names the option that is wrong, or that cannot be changed: the
+    /// window, the name, and whether slow attempts count at all.
+    void change(circuit_breaker_options const& to);
+
+    /// Throws: what `change` would throw; nothing is changed.
+    void check_change(circuit_breaker_options const& to) const;
+
+    /// What it was made with, or changed to.
+    [[nodiscard]] circuit_breaker_options options() const {
+        std::scoped_lock const lock{mutex_};
+        return options_;
+    }
+
     /// Calls `listener(breaker_change)` at each change of state, one after the other, without a lock;
     /// one that throws harms nobody. It stays for good.
     ///
@@ -124,7 +141,7 @@ class circuit_breaker {
         listeners_.add(std::move(one));
     }
 
-    [[nodiscard]] counters snapshot() const noexcept { return snapshot(real); }
+    [[nodiscard]] counters snapshot() const noexcept { return snapshot(detail::machine_clock); }
     /// The same, where the clock is another one and the window a time.
     template <clock Clock>
     [[nodiscard]] counters snapshot(Clock& time) const noexcept;
@@ -140,11 +157,10 @@ class circuit_breaker {
     void restore(breaker_memory const& before, Clock& time) noexcept;
 
     /// The name given in the options.
-    [[nodiscard]] std::string_view name() const noexcept { return name_; }
+    [[nodiscard]] std::string_view name() const noexcept { return options_.name; }
 
   private:
-    static inline constinit real_clock real{};
-
+    void check_change_locked(circuit_breaker_options const& to) const;
     enum class probe_end : std::uint8_t { succeeded, failed, neutral };
 
     static constexpr std::uint32_t reopened_most = 1'000;
@@ -174,21 +190,17 @@ class circuit_breaker {
     alignas(64) std::atomic<detail::breaker_word> word_;  // not closed: written under the mutex
     std::atomic<duration::rep> open_until_{0};            // written under the mutex
     std::atomic<std::uint32_t> failed_in_a_row_{0};
-    std::uint32_t consecutive_failures_;
-    category_set neutral_;
-    duration slow_after_;
-
+    std::atomic<std::uint32_t> half_open_permits_;
+    // What is asked without the lock where an attempt has failed, or was timed: each by itself.
+    std::atomic<std::uint32_t> consecutive_failures_;
+    std::atomic<category_set> neutral_;
+    std::atomic<duration> slow_after_;
     detail::breaker_window window_;
     alignas(64) mutable std::mutex mutex_;
     detail::state_listeners listeners_;
     std::atomic<std::uint64_t> opened_{0};
-    duration open_for_;
-    duration open_for_max_;
-    double open_growth_;
-    std::uint32_t reopened_ = 0;  // how often in a row its probes have failed
-    double half_open_failure_rate_;
-    std::uint32_t half_open_permits_;
-    std::string name_;
+    std::uint32_t reopened_ = 0;       // how often in a row its probes have failed
+    circuit_breaker_options options_;  // changed and read under the mutex, but for the name
 };
 
 /// The leave for one attempt, false where it was rejected. Tell it how the attempt ended; untold it
@@ -218,7 +230,7 @@ class [[nodiscard]] circuit_breaker::permit {
 
     /// The attempt gave a value: the operation succeeded.
     template <clock Clock>
-    void succeeded(Clock& time) noexcept {
+    [[gnu::always_inline]] inline void succeeded(Clock& time) noexcept {
         auto* const breaker = std::exchange(breaker_, nullptr);
         if (!breaker) return;
         auto const now = detail::tag_of(breaker->word_.load(std::memory_order_acquire));
@@ -253,7 +265,8 @@ class [[nodiscard]] circuit_breaker::permit {
     [[nodiscard]] bool was_slow(circuit_breaker const& breaker, Clock& time) const noexcept {
         if (began_ == steady_time::min()) [[likely]]
             return false;
-        return saturating_between(began_, time.now()) > breaker.slow_after_;
+        return saturating_between(began_, time.now()) >
+               breaker.slow_after_.load(std::memory_order_relaxed);
     }
 
     circuit_breaker* breaker_ = nullptr;
@@ -263,19 +276,42 @@ class [[nodiscard]] circuit_breaker::permit {
 
 inline circuit_breaker::circuit_breaker(circuit_breaker_options options)
     : word_{options.slow_after == unlimited ? 0 : detail::breaker_word{detail::timed_flag} << 32U},
-      consecutive_failures_{detail::checked(options).consecutive_failures},
+      half_open_permits_{detail::checked(options).half_open_permits},
+      consecutive_failures_{options.consecutive_failures},
       neutral_{options.neutral},
       slow_after_{options.slow_after},
       window_{options},
-      open_for_{options.open_for},
-      open_for_max_{std::max(options.open_for, options.open_for_max)},
-      open_growth_{options.open_growth},
-      half_open_failure_rate_{options.half_open_failure_rate},
-      half_open_permits_{options.half_open_permits},
-      name_{std::move(options.name)} {}
+      options_{std::move(options)} {}
+
+inline void circuit_breaker::check_change(circuit_breaker_options const& to) const {
+    std::scoped_lock const lock{mutex_};
+    check_change_locked(to);
+}
+
+inline void circuit_breaker::check_change_locked(circuit_breaker_options const& to) const {
+    auto const refuse = [](std::string const& what) {
+        throw std::invalid_argument{"recoup: circuit_breaker: " + what};
+    };
+    static_cast<void>(detail::checked(to));
+    if (to.window != options_.window) refuse("window cannot be changed: it holds what it has seen");
+    if (to.name != options_.name) refuse("name cannot be changed");
+    if ((to.slow_after == unlimited) != (options_.slow_after == unlimited))
+        refuse("slow_after cannot be changed from or to unlimited");
+}
+
+inline void circuit_breaker::change(circuit_breaker_options const& to) {
+    std::scoped_lock const lock{mutex_};
+    check_change_locked(to);
+    options_ = to;
+    half_open_permits_.store(to.half_open_permits, std::memory_order_relaxed);
+    consecutive_failures_.store(to.consecutive_failures, std::memory_order_relaxed);
+    neutral_.store(to.neutral, std::memory_order_relaxed);
+    slow_after_.store(to.slow_after, std::memory_order_relaxed);
+    window_.change(to);
+}
 
 template <clock Clock>
-circuit_breaker::permit circuit_breaker::try_acquire(Clock& time) noexcept {
+inline circuit_breaker::permit circuit_breaker::try_acquire(Clock& time) noexcept {
     auto const tag = detail::tag_of(word_.load(std::memory_order_acquire));
     if (detail::is_plainly_closed(tag)) [[likely]]
         return permit{*this, tag};
@@ -290,7 +326,9 @@ template <clock Clock>
     switch (detail::state_of(detail::tag_of(word))) {
         case breaker_state::isolated: return {};
         case breaker_state::half_open:
-            if (detail::probe_counts::of(word).used() >= half_open_permits_) return {};
+            if (detail::probe_counts::of(word).used() >=
+                half_open_permits_.load(std::memory_order_relaxed))
+                return {};
             break;
         case breaker_state::open: {
             auto const until = open_until();
@@ -317,7 +355,7 @@ template <clock Clock>
         word = detail::enter(word, breaker_state::half_open);
     }
     auto probes = detail::probe_counts::of(word);
-    if (probes.used() >= half_open_permits_) return {};
+    if (probes.used() >= half_open_permits_.load(std::memory_order_relaxed)) return {};
     ++probes.running;
     word_.store(probes.into(word));
     auto given = permit{*this, detail::tag_of(word)};
@@ -338,24 +376,24 @@ template <clock Clock>
 template <clock Clock>
 void circuit_breaker::record_failure(detail::breaker_tag tag, category what, bool operation_over,
                                      bool slow, Clock& time) noexcept {
-    auto const neutral = neutral_.contains(what);
+    auto const neutral = neutral_.load(std::memory_order_relaxed).contains(what);
     if (detail::state_of(tag) != breaker_state::closed)
         return end_probe(tag, neutral ? probe_end::neutral : probe_end::failed, time.now());
     if (!operation_over || neutral) return;
-    auto const in_a_row = consecutive_failures_ != 0
-                              ? failed_in_a_row_.fetch_add(1, std::memory_order_relaxed) + 1
-                              : 0;
+    auto const most_in_a_row = consecutive_failures_.load(std::memory_order_relaxed);
+    auto const in_a_row =
+        most_in_a_row != 0 ? failed_in_a_row_.fetch_add(1, std::memory_order_relaxed) + 1 : 0;
     auto const opens = window_.record(word_, tag, true, slow, time);
-    if (opens || (consecutive_failures_ != 0 && in_a_row >= consecutive_failures_))
-        open(tag, time.now());
+    if (opens || (most_in_a_row != 0 && in_a_row >= most_in_a_row)) open(tag, time.now());
 }
 
 /// How long it stays open this time. Pre: the lock is held.
 inline duration circuit_breaker::open_span() const noexcept {
-    auto span = static_cast<double>(open_for_.count());
-    auto const most = static_cast<double>(open_for_max_.count());
-    for (std::uint32_t i = 0; i != reopened_ && span < most; ++i) span *= open_growth_;
-    return span < most ? duration{static_cast<duration::rep>(span)} : open_for_max_;
+    auto const longest = std::max(options_.open_for, options_.open_for_max);
+    auto span = static_cast<double>(options_.open_for.count());
+    auto const most = static_cast<double>(longest.count());
+    for (std::uint32_t i = 0; i != reopened_ && span < most; ++i) span *= options_.open_growth;
+    return span < most ? duration{static_cast<duration::rep>(span)} : longest;
 }
 
 [[gnu::cold]] inline void circuit_breaker::open(detail::breaker_tag tag, steady_time now) noexcept {
@@ -382,13 +420,15 @@ inline duration circuit_breaker::open_span() const noexcept {
     if (how == probe_end::succeeded) ++probes.succeeded;
 
     auto next = breaker_state::half_open;
-    if (detail::reaches(probes.failed, half_open_permits_, half_open_failure_rate_))
+    auto const wanted = options_.half_open_permits;
+    // There may be more of them than are wanted since a change.
+    auto const open_still = wanted - std::min(probes.succeeded, wanted);
+    if (detail::reaches(probes.failed, wanted, options_.half_open_failure_rate))
         next = breaker_state::open;
-    else if (!detail::reaches(half_open_permits_ - probes.succeeded, half_open_permits_,
-                              half_open_failure_rate_))
+    else if (!detail::reaches(open_still, wanted, options_.half_open_failure_rate))
         next = breaker_state::closed;  // even if all others fail
     if (next == breaker_state::open) {
-        if (open_growth_ > 1 && reopened_ != reopened_most) ++reopened_;
+        if (options_.open_growth > 1 && reopened_ != reopened_most) ++reopened_;
         open_until_.store(saturating_add(now, open_span()).time_since_epoch().count());
         opened_.fetch_add(1, std::memory_order_relaxed);
     }

@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <string_view>
 #include <utility>
 
@@ -26,7 +27,7 @@ namespace recoup::inline v1 {
 /// just being learnt from.
 ///
 /// Give it as an lvalue, which must outlive the wrappers, or as a `std::shared_ptr`.
-/// Thread safety: all members may be called concurrently; there is no lock. An attempt reads the clock twice.
+/// Thread safety: all members may be called concurrently; an attempt meets no lock. It reads the clock twice.
 /// Example: `concurrency_limit search{{.initial = 10, .most = 200}};`
 class concurrency_limit {
   public:
@@ -41,7 +42,10 @@ class concurrency_limit {
 
     /// Throws: std::invalid_argument that names the option that is wrong.
     explicit concurrency_limit(concurrency_limit_options const& options = {})
-        : options_{detail::checked(options)}, limit_{options.initial}, estimate_{options} {}
+        : options_{detail::checked(options)},
+          limit_{options.initial},
+          overloaded_{options.overloaded},
+          estimate_{options} {}
     concurrency_limit(concurrency_limit const&) = delete;
     concurrency_limit& operator=(concurrency_limit const&) = delete;
 
@@ -64,8 +68,27 @@ class concurrency_limit {
         return running_.load(std::memory_order_relaxed);
     }
 
-    /// What it was made with.
-    [[nodiscard]] concurrency_limit_options const& options() const noexcept { return options_; }
+    /// Goes on with other options, while attempts run: from the limit that it has found, within the new bounds;
+    /// `initial` is for the beginning alone. Where there is less room, those who run stay. Another algorithm
+    /// measures anew how long attempts take with few under way.
+    ///
+    /// Throws: std::invalid_argument that names the option that is wrong.
+    void change(concurrency_limit_options const& to) {
+        static_cast<void>(detail::checked(to));
+        std::scoped_lock const lock{mutex_};
+        options_ = to;
+        overloaded_.store(to.overloaded, std::memory_order_relaxed);
+        // Arithmetic alone: who learns is soon done.
+        while (learning_.exchange(true, std::memory_order_acquire)) std::this_thread::yield();
+        limit_.store(estimate_.change(to), std::memory_order_relaxed);
+        learning_.store(false, std::memory_order_release);
+    }
+
+    /// What it was made with, or changed to.
+    [[nodiscard]] concurrency_limit_options options() const {
+        std::scoped_lock const lock{mutex_};
+        return options_;
+    }
 
   private:
     void leave() noexcept { running_.fetch_sub(1, std::memory_order_relaxed); }
@@ -76,9 +99,11 @@ class concurrency_limit {
         learning_.store(false, std::memory_order_release);
     }
 
-    concurrency_limit_options const options_;
+    mutable std::mutex mutex_;  // of those who change it, or ask for all of it
+    concurrency_limit_options options_;
     alignas(64) std::atomic<std::uint32_t> running_{0};
     std::atomic<std::uint32_t> limit_;
+    std::atomic<category_set> overloaded_;
     alignas(64) std::atomic<bool> learning_{false};
     detail::limit_estimate estimate_;  // whoever has set `learning_`
 };
@@ -112,7 +137,7 @@ class [[nodiscard]] concurrency_limit::permit {
     }
     template <clock Clock>
     void failed(category what, bool /*operation_over*/, Clock& time) noexcept {
-        if (limit_->options_.overloaded.contains(what))
+        if (limit_->overloaded_.load(std::memory_order_relaxed).contains(what))
             limit_->learn({began_, time.now(), running_, true});
     }
 

@@ -69,7 +69,7 @@ struct fallback_candidates {
 ///
 /// It is outermost: it stands in for what retry, deadline and guards have given up. It does not for a call
 /// that was cancelled. Where a callable fails itself the next fallback is asked, and at the end the failure
-/// that it was about is returned. Observers see `fell_back`.
+/// that it was about is returned. Observers see `fell_back`. For a coroutine it may be a coroutine, too.
 /// Example: `with_recovery(fetch_news, recoup::fallback([] { return cached_news(); }))`.
 template <class What>
 [[nodiscard]] auto fallback(What&& what) {

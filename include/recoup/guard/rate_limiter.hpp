@@ -13,8 +13,12 @@
 #include <recoup/guard/rejection.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <stop_token>
+#include <string>
 #include <string_view>
 
 namespace recoup::inline v1 {
@@ -58,7 +62,7 @@ class rate_limiter {
 
     /// Throws: std::invalid_argument that names what is wrong with the limit; std::bad_alloc.
     explicit rate_limiter(rate_limit const& limit)
-        : limit_{detail::checked(limit)}, bucket_{limit} {
+        : limit_{detail::checked(limit)}, bucket_{limit}, wait_at_most_{limit.wait_at_most} {
         if (limit.counted_by == rate_limit::method::sliding_window) window_.emplace(limit);
     }
     rate_limiter(rate_limiter const&) = delete;
@@ -84,8 +88,7 @@ class rate_limiter {
         template <clock Clock>
         void woken(Clock& time) noexcept {
             auto const now = time.now();
-            if (stop_.stop_requested() ||
-                limiter_.limit_.counted_by == rate_limit::method::token_bucket) {
+            if (stop_.stop_requested() || !limiter_.window_) {
                 // With a bucket the token was taken at the beginning, and has dropped in now.
                 admitted_ = !stop_.stop_requested() && now >= until_;
                 waits_ = !stop_.stop_requested() && !admitted_;
@@ -101,7 +104,9 @@ class rate_limiter {
         ticket(rate_limiter& limiter, steady_time now, steady_time give_up_at,
                std::stop_token const& stop) noexcept
             : limiter_{limiter},
-              last_{std::min(saturating_add(now, limiter.limit_.wait_at_most), give_up_at)},
+              last_{std::min(
+                  saturating_add(now, limiter.wait_at_most_.load(std::memory_order_relaxed)),
+                  give_up_at)},
               stop_{stop} {
             if (limiter.window_) {
                 look(now);
@@ -143,14 +148,58 @@ class rate_limiter {
     }
 
     /// How long an attempt waits for its turn at the most.
-    [[nodiscard]] duration longest_wait() const noexcept { return limit_.wait_at_most; }
+    [[nodiscard]] duration longest_wait() const noexcept {
+        return wait_at_most_.load(std::memory_order_relaxed);
+    }
 
-    /// What it was made with.
-    [[nodiscard]] rate_limit const& limit() const noexcept { return limit_; }
+    /// Goes on with another limit, while calls are made. A bucket misses as many tokens as before; a window
+    /// keeps what it has seen. Those who wait keep their turns, and those who come later wait as long as the
+    /// new limit says.
+    ///
+    /// Throws: std::invalid_argument that names what is wrong with the limit, or cannot be changed: the way
+    /// of counting, and how many calls a sliding window counts.
+    template <clock Clock>
+    void change(rate_limit const& to, Clock& time) {
+        std::scoped_lock const lock{mutex_};
+        check_change_locked(to);
+        limit_ = to;
+        wait_at_most_.store(to.wait_at_most, std::memory_order_relaxed);
+        if (window_)
+            window_->change(to);
+        else
+            bucket_.change(to, time.now());
+    }
+    void change(rate_limit const& to) { change(to, detail::machine_clock); }
+
+    /// Throws: what `change` would throw; nothing is changed.
+    void check_change(rate_limit const& to) const {
+        std::scoped_lock const lock{mutex_};
+        check_change_locked(to);
+    }
+
+    /// What it was made with, or changed to.
+    [[nodiscard]] rate_limit limit() const {
+        std::scoped_lock const lock{mutex_};
+        return limit_;
+    }
 
   private:
+    void check_change_locked(rate_limit const& to) const {
+        auto const refuse = [](std::string const& what) {
+            throw std::invalid_argument{"recoup: rate_limiter: " + what};
+        };
+        static_cast<void>(detail::checked(to));
+        if (to.counted_by != limit_.counted_by)
+            refuse("counted_by cannot be changed while calls are counted");
+        if (window_ && to.calls != limit_.calls)
+            refuse("calls is " + std::to_string(to.calls) + ", expected " +
+                   std::to_string(limit_.calls) + " as before: a sliding window keeps its size");
+    }
+
+    mutable std::mutex mutex_;  // of those who change it, or ask for all of it
     rate_limit limit_;
     detail::token_bucket_state bucket_;
+    std::atomic<duration> wait_at_most_;
     std::optional<detail::sliding_log> window_{};  ///< where it is one
 };
 

@@ -274,9 +274,6 @@ inline bool unfit_for_power_loss(std::string_view file_system) noexcept {
     return false;
 }
 
-/// The number of this process.
-inline std::int64_t process_number() noexcept { return static_cast<std::int64_t>(::getpid()); }
-
 /// The name of this program, as far as the system tells.
 inline std::string program_name() {
 #if defined(__GLIBC__)

@@ -29,8 +29,9 @@ struct not_idempotent {
 
   private:
     static bool never_reached(std::error_code const& code) noexcept {
-        for (auto const one : {errc::breaker_open, errc::rejected, errc::rate_limited,
-                               errc::bulkhead_full, errc::concurrency_limited})
+        for (auto const one :
+             {errc::breaker_open, errc::rejected, errc::rate_limited, errc::bulkhead_full,
+              errc::concurrency_limited, errc::abandon_pool_full})
             if (code == one) return true;
         for (auto const one : {std::errc::connection_refused, std::errc::host_unreachable,
                                std::errc::network_unreachable, std::errc::network_down,

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <limits>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 
@@ -31,7 +32,7 @@ struct retry_budget_options {
 /// Give it as an lvalue, which must outlive the wrappers, or as a `std::shared_ptr`.
 /// Source: Finagle's RetryBudget (2015) and gRFC A6 (2017), retry throttling; other than these it counts
 /// without a window.
-/// Thread safety: all members may be called concurrently; there is no lock. An operation that succeeds at once
+/// Thread safety: all members may be called concurrently; a call meets no lock. An operation that succeeds at once
 /// reads one word while the budget is full, and writes it otherwise.
 /// Example: `retry_budget budget{{.ratio = 0.2}};`
 class retry_budget {
@@ -39,16 +40,17 @@ class retry_budget {
     /// Throws: std::invalid_argument that names the option that is wrong.
     explicit retry_budget(retry_budget_options const& options = {})
         : options_{checked(options)},
-          deposit_{static_cast<std::int64_t>(options.ratio * token)},
+          deposit_{deposit_of(options)},
           most_{options.at_most * token},
+          per_second_{options.per_second},
           balance_{options.reserve * token} {}
     retry_budget(retry_budget const&) = delete;
     retry_budget& operator=(retry_budget const&) = delete;
 
     /// An operation begins: it pays for its share of a retry.
     void deposit() noexcept {
-        if (balance_.load(std::memory_order_relaxed) < most_) [[unlikely]]
-            balance_.fetch_add(deposit_, std::memory_order_relaxed);
+        if (balance_.load(std::memory_order_relaxed) < most()) [[unlikely]]
+            balance_.fetch_add(deposit_.load(std::memory_order_relaxed), std::memory_order_relaxed);
     }
 
     /// Takes one retry out, where there is one.
@@ -57,7 +59,7 @@ class retry_budget {
         credit(time.now());
         auto now = balance_.load(std::memory_order_relaxed);
         while (now >= token)
-            if (balance_.compare_exchange_weak(now, std::min(now, most_) - token,
+            if (balance_.compare_exchange_weak(now, std::min(now, most()) - token,
                                                std::memory_order_relaxed))
                 return true;
         return false;
@@ -65,14 +67,50 @@ class retry_budget {
 
     /// How many retries are saved up.
     [[nodiscard]] double balance() const noexcept {
-        return static_cast<double>(std::min(balance_.load(std::memory_order_relaxed), most_)) /
+        return static_cast<double>(std::min(balance_.load(std::memory_order_relaxed), most())) /
                token;
     }
 
-    /// What it was made with.
-    [[nodiscard]] retry_budget_options const& options() const noexcept { return options_; }
+    /// Goes on with other options, while calls are made. What is saved up stays, as far as it is not more than
+    /// the new `at_most`; `reserve` is for the beginning alone.
+    ///
+    /// Throws: std::invalid_argument that names the option that is wrong.
+    template <clock Clock>
+    void change(retry_budget_options const& to, Clock& time) {
+        static_cast<void>(checked(to));
+        std::scoped_lock const lock{mutex_};
+        credit(time.now());  // until now the old rate holds
+        if (per_second_.load(std::memory_order_relaxed) == 0)
+            credited_.store(never, std::memory_order_relaxed);
+        options_ = to;
+        deposit_.store(deposit_of(to), std::memory_order_relaxed);
+        most_.store(to.at_most * token, std::memory_order_relaxed);
+        per_second_.store(to.per_second, std::memory_order_relaxed);
+        // What is above the bound would come back with a higher one.
+        auto now = balance_.load(std::memory_order_relaxed);
+        while (now > most() &&
+               !balance_.compare_exchange_weak(now, most(), std::memory_order_relaxed)) {}
+        credit(time.now());
+    }
+    void change(retry_budget_options const& to) { change(to, detail::machine_clock); }
+
+    /// Throws: what `change` would throw; nothing is changed.
+    static void check_change(retry_budget_options const& to) { static_cast<void>(checked(to)); }
+
+    /// What it was made with, or changed to.
+    [[nodiscard]] retry_budget_options options() const {
+        std::scoped_lock const lock{mutex_};
+        return options_;
+    }
 
   private:
+    [[nodiscard]] std::int64_t most() const noexcept {
+        return most_.load(std::memory_order_relaxed);
+    }
+    static std::int64_t deposit_of(retry_budget_options const& options) noexcept {
+        return static_cast<std::int64_t>(options.ratio * token);
+    }
+
     // A retry, in the units that are counted.
     static constexpr std::int64_t token = 1'000'000'000;
 
@@ -97,30 +135,33 @@ class retry_budget {
 
     /// Pays in what came free since the last time: one token a second is a unit a nanosecond.
     void credit(steady_time now) noexcept {
-        if (options_.per_second == 0) return;
+        auto const per_second = per_second_.load(std::memory_order_relaxed);
+        if (per_second == 0) return;
         auto const moment = now.time_since_epoch().count();
         auto before = credited_.load(std::memory_order_relaxed);
         do {
             if (moment <= before) return;
         } while (!credited_.compare_exchange_weak(before, moment, std::memory_order_relaxed));
         if (before == never) return;  // the reserve is what there is at the beginning
-        auto const full = most_ / options_.per_second;  // in nanoseconds
+        auto const at_most = most();
+        auto const full = at_most / per_second;  // in nanoseconds
         // Unsigned, for the clock may have begun below zero.
         auto const span = static_cast<std::uint64_t>(moment) - static_cast<std::uint64_t>(before);
         auto const free =
             static_cast<std::int64_t>(std::min(span, static_cast<std::uint64_t>(full)));
         auto balance = balance_.load(std::memory_order_relaxed);
-        while (balance < most_ &&
-               !balance_.compare_exchange_weak(
-                   balance, std::min(balance + free * options_.per_second, most_),
-                   std::memory_order_relaxed)) {}
+        while (balance < at_most && !balance_.compare_exchange_weak(
+                                        balance, std::min(balance + free * per_second, at_most),
+                                        std::memory_order_relaxed)) {}
     }
 
     static constexpr auto never = std::numeric_limits<duration::rep>::min();
 
-    retry_budget_options const options_;
-    std::int64_t const deposit_;
-    std::int64_t const most_;
+    mutable std::mutex mutex_;  // of those who change it, or ask for all of it
+    retry_budget_options options_;
+    std::atomic<std::int64_t> deposit_;
+    std::atomic<std::int64_t> most_;
+    std::atomic<std::int64_t> per_second_;
     alignas(64) std::atomic<std::int64_t> balance_;
     std::atomic<duration::rep> credited_{never};
 };

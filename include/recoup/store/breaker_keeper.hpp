@@ -73,7 +73,7 @@ class breaker_keeper {
     ///
     /// Throws: std::bad_alloc.
     breaker_keeper(Store& store, circuit_breaker& breaker, std::string name)
-        : breaker_keeper{store, breaker, std::move(name), real} {}
+        : breaker_keeper{store, breaker, std::move(name), detail::machine_clock} {}
     template <clock Clock>
     breaker_keeper(Store& store, circuit_breaker& breaker, std::string name, Clock& time)
         : kept_{std::make_shared<kept>(store, std::move(name))} {
@@ -90,8 +90,6 @@ class breaker_keeper {
     }
 
   private:
-    static inline constinit real_clock real{};
-
     struct kept {
         Store& store;
         operation_id id;

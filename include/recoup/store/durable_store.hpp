@@ -28,16 +28,20 @@ struct operation_write {
     std::uint64_t number = 0;  ///< which operation
     std::uint64_t epoch = 0;   ///< the fence: must be the operation's
     /// What replaces the stored head; null: that stays. `id`, `number`, `epoch`, `owner`, `parent` and
-    /// `created` of it are the store's, and not taken over.
+    /// `created` of it are the store's, and not taken over. `cancel_requested` of it may note a wish to
+    /// cancel; it takes none back.
     operation_record const* head = nullptr;
     std::span<step_record const> steps{};  ///< each added, or put in place of the one of its index
     bool drop_steps = false;               ///< the steps recorded until now go, before `steps` come
-    bool release = false;                  ///< the operation has no owner any more
+    /// The wish to cancel noted until now goes, before what `head` says of one counts: it was obeyed, or
+    /// came too late. Without a head: nothing.
+    bool drop_wish = false;
+    bool release = false;  ///< the operation has no owner any more
 };
 
 /// What a writer is told.
 struct write_receipt {
-    /// Somebody wanted the operation to end when the write came, also where its head took that back.
+    /// Somebody wanted the operation to end when the write came, also where it dropped that wish.
     bool cancel_requested = false;
 
     friend bool operator==(write_receipt, write_receipt) noexcept = default;
@@ -85,9 +89,9 @@ struct operation_filter {
 ///   there, its epoch is `what.epoch`, and it has an owner: the comparison and the write are one. Once it
 ///   has returned a value, what was written is as durable as `durability()` says. Concurrent writes share
 ///   commits.
-/// - `request_cancel(number)` notes the wish, whoever owns the operation; every later receipt tells of it,
-///   until a write of the head takes it back. The receipt of that very write tells of it too: its writer
-///   may not have known of the wish, and notes it again then.
+/// - `request_cancel(number)` notes the wish, whoever owns the operation. It stays, and every receipt tells
+///   of it, until a write with `drop_wish`, whose receipt tells of it too. A head whose writer has not heard
+///   of the wish leaves it where it is, and so it is never lost between two calls.
 /// - `remove(number, epoch)` removes an operation and its steps under the conditions of `take`.
 /// - `find`, `operations` and `steps` (in the order of their indices) give what was written, field for
 ///   field. A damaged operation or step, or one that is missing where there should be one, is the error

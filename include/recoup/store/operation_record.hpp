@@ -62,7 +62,7 @@ struct operation_record {
     std::uint64_t parent = 0;  ///< the number of the operation that started it; 0: none
     operation_status status = operation_status::pending;
     bool cancel_requested =
-        false;             ///< noted by `request_cancel`, taken back by a write of the head
+        false;             ///< noted by `request_cancel`; stays until a write drops the wish
     bool undoing = false;  ///< it is on its way back: its steps are being undone
     std::uint64_t fingerprint = 0;         ///< of the input
     std::uint32_t generation = 1;          ///< how many times it was started after it had ended

@@ -68,7 +68,8 @@ class persistence {
 /// a crash goes on instead of starting over.
 ///
 /// `key(args…)` sees the call's arguments and names the operation among those of one name: it returns
-/// text or an integer. The store must outlive the wrapper.
+/// text or an integer. The store must outlive the wrapper, and where the callable is a coroutine its execution
+/// context, which calls it on threads of its own (`store_threads`).
 /// Example: `persist(store, "download-model", [](auto const& url, auto const&) { return url; })`.
 template <persistence_policy Store, class Key>
 [[nodiscard]] auto persist(Store& store, persist_options options, Key&& key) {

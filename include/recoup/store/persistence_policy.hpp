@@ -72,7 +72,7 @@ struct record_filter {
 ///   them as values, never splice them into a language.
 ///
 /// Optional: `bool may_contain(operation_ref) noexcept`, a cheap filter with no false negative: where
-/// it says no, `load` would give nothing.
+/// it says no, `load` would give nothing. It must not block: coroutines ask it on their executor.
 ///
 /// Thread safety: all members may be called concurrently; `save` and `erase` of one id are atomic.
 /// `testing/store_conformance.hpp` checks all this on any model.

@@ -6,6 +6,7 @@
 #include <recoup/core/failure.hpp>
 #include <recoup/core/stop_reason.hpp>
 #include <recoup/core/time.hpp>
+#include <recoup/core/trace_context.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -25,6 +26,7 @@ struct recorded_event {
     std::string operation{};
     std::string key{};
     std::string step{};
+    std::optional<trace_context> trace{};
 
     friend bool operator==(recorded_event const&, recorded_event const&) = default;
 };
@@ -88,6 +90,7 @@ class event_recorder {
                                    .key = std::string{what.key},
                                    .step = std::string{what.step}};
         if (what.failure) kept.failure = *what.failure;
+        if (auto const* const trace = what.trace()) kept.trace = *trace;
         std::scoped_lock const lock{mutex_};
         if (events_.size() < events_max_)
             events_.push_back(std::move(kept));

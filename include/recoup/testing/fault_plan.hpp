@@ -2,10 +2,9 @@
 #pragma once
 
 #include <recoup/core/category.hpp>
-#include <recoup/core/random.hpp>
 #include <recoup/core/result.hpp>
 #include <recoup/core/returns.hpp>
-#include <recoup/testing/detail/fault_script.hpp>
+#include <recoup/detail/fault_script.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -49,7 +48,9 @@ class fault_plan {
   public:
     /// Throws: std::invalid_argument that says what is wrong with the script, and where.
     explicit fault_plan(std::string_view script)
-        : fault_plan{plan{.script = detail::read_script(script)}} {}
+        : fault_plan{plan{
+              .script =
+                  recoup::detail::script_reader{script, "fault_plan: bad script", false}.read()}} {}
 
     /// A plan by chance: each attempt is drawn by itself, whatever operation it belongs to.
     ///
@@ -77,13 +78,9 @@ class fault_plan {
     [[nodiscard]] result<void> next() const {
         auto const index = shared_->calls.fetch_add(1, std::memory_order_relaxed);
         auto const fault = shared_->at(index);
-        if (fault.kind == detail::fault_kind::none) return success();
+        if (fault.kind == recoup::detail::fault_kind::none) return success();
         shared_->injected.fetch_add(1, std::memory_order_relaxed);
-        auto const reset = std::make_error_code(std::errc::connection_reset);
-        if (fault.kind == detail::fault_kind::thrown)
-            throw std::system_error{reset, "planned by recoup::testing::fault_plan"};
-        if (fault.what == category::network_connection) return failure{fault.what, reset};
-        return failure{fault.what};
+        return recoup::detail::injected_failure(fault, "planned by recoup::testing::fault_plan");
     }
 
     /// How many attempts there were, the failed ones included.
@@ -94,21 +91,19 @@ class fault_plan {
 
   private:
     struct plan {
-        detail::fault_script script{};
+        recoup::detail::fault_script script{};
         bool by_chance = false;
         random_faults chances{};
         std::atomic<std::uint64_t> calls = 0;
         std::atomic<std::uint64_t> injected = 0;
 
-        [[nodiscard]] detail::fault at(std::uint64_t index) const noexcept {
+        [[nodiscard]] recoup::detail::fault at(std::uint64_t index) const noexcept {
             if (!by_chance) return script.at(index);
-            // Two steps, for neighbouring seeds must not give neighbouring sequences.
-            auto const draw =
-                splitmix64{splitmix64{chances.seed}() + index * 0x9E3779B97F4A7C15ULL}();
-            auto const share = static_cast<double>(draw >> 11U) * 0x1p-53;
-            if (share < chances.rate) return {detail::fault_kind::failed, chances.transient_as};
+            auto const share = recoup::detail::share_of_attempt(chances.seed, index);
+            if (share < chances.rate)
+                return {recoup::detail::fault_kind::failed, chances.transient_as};
             if (share < chances.rate + chances.permanent)
-                return {detail::fault_kind::failed, chances.permanent_as};
+                return {recoup::detail::fault_kind::failed, chances.permanent_as};
             return {};
         }
     };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/core/alarm.hpp>
 #include <recoup/core/clock.hpp>
 #include <recoup/core/random.hpp>
 #include <recoup/core/time.hpp>
@@ -36,7 +37,7 @@ struct manual_clock_options {
 
 /// A clock for tests: time passes only where the test says so.
 ///
-/// Models `recoup::clock`. The wall clock moves with the steady one, and can be set apart from it.
+/// Models `recoup::alarm_clock`. The wall clock moves with the steady one, and can be set apart from it.
 /// Thread safety: all members may be called concurrently.
 class manual_clock {
   public:
@@ -85,7 +86,39 @@ class manual_clock {
         return over;
     }
 
-    /// Moves both clocks on, and wakes the waits that are over. A negative span moves nothing.
+    /// Sets an alarm, which is no wait: the clock moves no faster for it.
+    void set(alarm& one) {
+        {
+            std::scoped_lock const lock{mutex_};
+            if (now() < one.when()) {
+                alarms_.add(one);
+                changed_.notify_all();
+                return;
+            }
+        }
+        auto due = one.source();
+        due.request_stop();
+    }
+
+    void forget(alarm& one) noexcept {
+        std::scoped_lock const lock{mutex_};
+        alarms_.remove(one);
+    }
+
+    /// How many alarms are set.
+    [[nodiscard]] std::size_t alarms() const {
+        std::scoped_lock const lock{mutex_};
+        return alarms_.size();
+    }
+
+    /// Blocks until so many alarms are set: then `advance` finds them all.
+    void await_alarms(std::size_t count) {
+        std::unique_lock lock{mutex_};
+        changed_.wait(lock, [&] { return alarms_.size() >= count; });
+    }
+
+    /// Moves both clocks on, wakes the waits that are over, and rings the alarms whose moment has come, on this
+    /// thread. A negative span moves nothing.
     void advance(duration span) {
         move_to([&] { return saturating_add(now(), span); });
     }
@@ -133,6 +166,12 @@ class manual_clock {
                           .count();
         }
         changed_.notify_all();
+        while (auto due = take_due()) due->request_stop();
+    }
+
+    std::optional<std::stop_source> take_due() {
+        std::scoped_lock const lock{mutex_};
+        return alarms_.take_due(now());
     }
 
     manual_clock_options const options_;
@@ -143,8 +182,9 @@ class manual_clock {
     std::condition_variable_any changed_;
     std::size_t waiting_ = 0;
     std::vector<duration> waits_;
+    recoup::detail::alarm_heap alarms_;
 };
 
-static_assert(clock<manual_clock>);
+static_assert(alarm_clock<manual_clock>);
 
 }  // namespace recoup::inline v1::testing

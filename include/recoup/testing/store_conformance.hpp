@@ -63,7 +63,9 @@ void check_operations(Run const& run) {
     run("claim raises the epoch, notes the owner and changes nothing else", check_claim_values);
     run("claim leaves what a living owner has, and gives it once that has left", check_claim_owned);
     run("take claims one operation of any status under its epoch", check_take);
-    run("a wish to cancel is told until a head takes it back", check_cancel);
+    run("a wish to cancel is told, also to who has the operation next", check_cancel);
+    run("a wish to cancel stays over heads whose writers have not heard of it", check_wish_stays);
+    run("a wish to cancel goes with the write that drops it", check_wish_dropped);
     run("renew is refused to who is not alive", check_renew);
     run("remove takes an operation and its steps, under the conditions of take", check_remove);
     run("operations gives what matches in the order of numbers, page by page",
@@ -83,6 +85,7 @@ void check_operations(Run const& run) {
     run("concurrent writes to different operations do not disturb each other", check_writes_apart);
     run("a fenced write among concurrent ones spoils none of the others", check_fenced_apart);
     run("a reader sees head and steps of one write together or not at all", check_whole_writes);
+    run("a wish to cancel is not lost among heads that are written at once", check_wish_at_once);
 }
 
 }  // namespace detail

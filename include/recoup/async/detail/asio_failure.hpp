@@ -3,6 +3,7 @@
 
 #include <recoup/core/category.hpp>
 #include <recoup/core/failure.hpp>
+#include <recoup/core/result.hpp>
 
 #include <boost/asio/error.hpp>
 #include <boost/system/error_code.hpp>
@@ -11,6 +12,10 @@
 #include <exception>
 #include <string_view>
 #include <system_error>
+
+#if defined(__GLIBCXX__)
+#include <cxxabi.h>
+#endif
 
 namespace recoup::inline v1::detail {
 
@@ -31,6 +36,27 @@ inline failure failure_of_asio(boost::system::system_error const& caught) {
     if (auto const found = category_of_asio(caught.code()); found != category::unknown)
         failure_access::set_category(what, found);
     return what;
+}
+
+/// The failure of whatever exception is being handled; the cancellation of a thread goes on.
+inline failure failure_now() {
+    try {
+        throw;
+    } catch (recovery_error const& caught) {
+        return caught.failure();
+    } catch (boost::system::system_error const& caught) {
+        return failure_of_asio(caught);
+    } catch (std::system_error const& caught) {
+        return failure{std::current_exception(), caught.code()};
+    }
+#if defined(__GLIBCXX__)
+    catch (abi::__forced_unwind&) {
+        throw;
+    }
+#endif
+    catch (...) {
+        return failure{std::current_exception()};
+    }
 }
 
 }  // namespace recoup::inline v1::detail

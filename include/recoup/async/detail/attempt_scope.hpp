@@ -57,6 +57,17 @@ class attempt_scope : public std::enable_shared_from_this<attempt_scope<Executor
         }
     }
 
+    /// Ends the attempt because its time has passed, from any thread.
+    void expire() noexcept {
+        try {
+            // What the attempt is shown comes after the note of why: it may end at once.
+            boost::asio::post(executor_, [self = this->shared_from_this()] {
+                if (!self->ended_) self->time_out();
+            });
+        } catch (...) {  // no memory: it goes on without a limit, as it would without a timer
+        }
+    }
+
     /// Runs what `body` gives for at most `limit`, and waits for its end, whatever happens. Pre: it throws
     /// nothing.
     template <class Body>
@@ -81,14 +92,15 @@ class attempt_scope : public std::enable_shared_from_this<attempt_scope<Executor
         timer_.cancel();
     }
 
-  private:
-    static Executor exclusive(Executor const& executor) {
+    /// A strand of its own, where `Executor` can hold one.
+    [[nodiscard]] static Executor exclusive(Executor const& executor) {
         if constexpr (std::same_as<Executor, boost::asio::any_io_executor>)
             return boost::asio::make_strand(executor);
         else
             return executor;
     }
 
+  private:
     template <class Handler, class Body>
     void begin(Handler handler, Body what, duration limit) {
         auto slot = boost::asio::get_associated_cancellation_slot(handler);

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/async/detail/alarm_limit.hpp>
 #include <recoup/async/detail/asio_failure.hpp>
 #include <recoup/async/detail/attempt_scope.hpp>
-#include <recoup/async/detail/blocking_call.hpp>
-#include <recoup/async/detail/interruptible_wait.hpp>
+#include <recoup/async/detail/awaited_cache.hpp>
+#include <recoup/async/detail/awaited_fallbacks.hpp>
+#include <recoup/async/detail/awaited_record.hpp>
+#include <recoup/async/detail/awaited_wait.hpp>
+#include <recoup/async/detail/bound_argument.hpp>
+#include <recoup/async/detail/hedge_race.hpp>
 #include <recoup/core/attempt.hpp>
 #include <recoup/core/callable.hpp>
 #include <recoup/core/engine.hpp>
 #include <recoup/core/errc.hpp>
 #include <recoup/core/returns.hpp>
-#include <recoup/detail/fall_back.hpp>
 #include <recoup/detail/operation.hpp>
+#include <recoup/guard/detail/attempt_timed_out.hpp>
 #include <recoup/guard/guard.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -20,10 +25,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <algorithm>
-#include <chrono>
 #include <cstddef>
-#include <exception>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -31,8 +33,11 @@
 #include <type_traits>
 #include <utility>
 
-#if defined(__GLIBCXX__)
-#include <cxxabi.h>
+// g++ 12 sees the frame's `operator new` through to the allocation, but not its `operator delete`, and takes
+// them for mismatched.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 #endif
 
 namespace recoup::inline v1::detail {
@@ -45,22 +50,59 @@ struct awaitable_driver {
     template <class Operation>
     using outcome_of = typename Operation::result_type;
 
-    /// The operation. Everything that it needs is in its frame.
-    template <class Executor, class F, class Policies, class... Args>
-    static awaitable<wrapped_return_t<F, Args...>, Executor> run(F callable, Policies policies,
-                                                                 Args... arguments) {
-        using operation_type = operation<F, Policies, Args...>;
+    /// The operation. Everything that it needs is in its frame. `FallsBack`: whether it asks the fallbacks.
+    template <class Executor, bool FallsBack, class F, class Policies, class... Args>
+    static awaitable<wrapped_return_t<F, Args...>, Executor> run_operation(F callable,
+                                                                           Policies policies,
+                                                                           Args... arguments) {
+        using bound = bound_arguments<F, takes_attempt(call_form_of<F, Args...>),
+                                      std::index_sequence_for<Args...>, Args...>;
+        using operation_type = typename bound::template apply<operation, F, Policies>;
         using result_type = outcome_of<operation_type>;
         using permits_type = typename operation_type::attempt_permits;
         check<operation_type>();
 
-        operation_type op{callable, policies, static_cast<Args&&>(arguments)...};
+        [[maybe_unused]] typename bound::holder shown{static_cast<Args&&>(arguments)...};
+        auto op = std::apply(
+            [&](auto&... one) { return operation_type{callable, policies, std::move(one)...}; },
+            shown);
+        constexpr bool falls_back = FallsBack && Policies::template has<policy_kind::fallback>;
+        static_assert(
+            !falls_back || !consumes_arguments(operation_type::form),
+            "recoup: the callable takes its arguments with it, and leaves none for a fallback");
+        constexpr bool persists = Policies::template has<policy_kind::persist>;
+        using record = awaited_record<awaitable_driver, Executor>;
+        // A cancellation ends the operation in good order, and its record: only attempts see it as they are used
+        // to.
+        [[maybe_unused]] auto throws = true;
+        if constexpr (persists) {
+            throws = co_await boost::asio::this_coro::throw_if_cancelled();
+            co_await boost::asio::this_coro::throw_if_cancelled(false);
+        }
         op.begin_retries();
-        if constexpr (operation_type::has_preamble)
-            if (auto end = op.begin()) co_return *std::move(end);
+        if constexpr (operation_type::has_preamble) {
+            auto end = op.begin_unrecorded();
+            if constexpr (persists)
+                if (!end) end = co_await record::open(op);
+            if (end) {
+                if constexpr (falls_back) {
+                    if constexpr (!persists) {
+                        throws = co_await boost::asio::this_coro::throw_if_cancelled();
+                        co_await boost::asio::this_coro::throw_if_cancelled(false);
+                    }
+                    if (!end->has_value())
+                        co_await awaited_fallbacks<awaitable_driver, Executor>::ask(op, *end,
+                                                                                    throws);
+                }
+                if constexpr (falls_back || persists)
+                    co_await boost::asio::this_coro::throw_if_cancelled(throws);
+                co_return *std::move(end);
+            }
+        }
 
         permits_type permits;
         guard_rejection const* refused = nullptr;
+        if constexpr (permits_type::may_wait) op.stands_in_line();
         if constexpr (permits_type::may_wait)
             refused = co_await acquire<Executor>(op, permits);
         else if constexpr (permits_type::any)
@@ -69,57 +111,128 @@ struct awaitable_driver {
         // Made where it is known what it holds: a failure that is made first would cost a third of a success.
         std::optional<result_type> ended;
         if (refused) ended.emplace(in_place<failure>{}, op.rejection(*refused));
-        if constexpr (may_need_scope<operation_type>()) {
-            if (!ended && needs_scope(op, co_await boost::asio::this_coro::cancellation_state))
-                ended.emplace(co_await scoped_attempt<Executor>(
-                    op, co_await boost::asio::this_coro::throw_if_cancelled()));
+        if constexpr (operation_type::template has<policy_kind::hedge>) {
+            if constexpr (!persists) throws = co_await boost::asio::this_coro::throw_if_cancelled();
+            if (!ended) ended.emplace(co_await hedged_attempt<Executor>(op, permits, throws));
+        } else if constexpr (may_need_scope<operation_type>()) {
+            if (!ended && needs_scope(op, co_await boost::asio::this_coro::cancellation_state)) {
+                if constexpr (!persists)
+                    throws = co_await boost::asio::this_coro::throw_if_cancelled();
+                ended.emplace(co_await scoped_attempt<Executor>(op, throws));
+            }
         }
         if (!ended) {
             // Here, and not in a coroutine of its own: the way of a success has one frame.
+            if constexpr (persists) co_await boost::asio::this_coro::throw_if_cancelled(throws);
             op.begin_attempt();
             try {
+                auto const told = telling_return<operation_type>{op};
                 [[maybe_unused]] auto current = current_attempt(op);
-                if constexpr (std::is_void_v<awaited_of<operation_type>>) {
+                using awaited = awaited_of<operation_type>;
+                if constexpr (std::is_void_v<awaited>) {
                     co_await invoke(op, pointer_to(current));
                     ended.emplace(in_place<void>{});
+                } else if constexpr (gives_directly<operation_type>()) {
+                    auto&& got = co_await invoke(op, pointer_to(current));
+                    co_return result_of<result_type, awaited>(got);
                 } else {
                     auto&& got = co_await invoke(op, pointer_to(current));
-                    ended.emplace(result_of<result_type, awaited_of<operation_type>>(got));
+                    ended.emplace(result_of<result_type, awaited>(got));
                 }
                 op.check_value(*ended);
             } catch (...) {
                 ended.emplace(in_place<failure>{}, failure_now());
             }
+            if constexpr (persists) co_await boost::asio::this_coro::throw_if_cancelled(false);
         }
         auto& outcome = *ended;
         if (outcome.has_value()) [[likely]] {
             if constexpr (permits_type::any) permits.succeeded(op.clock());
-            if constexpr (operation_type::has_epilogue) op.succeed(outcome);
+            if constexpr (persists) {
+                co_await record::succeed(op, outcome);
+                if constexpr (falls_back)
+                    if (!outcome.has_value())
+                        co_await awaited_fallbacks<awaitable_driver, Executor>::ask(op, outcome,
+                                                                                    throws);
+                co_await boost::asio::this_coro::throw_if_cancelled(throws);
+            } else if constexpr (operation_type::has_epilogue) {
+                op.succeed(outcome);
+            }
             co_return std::move(outcome);
         }
-        if (refused && !op.waits_when_rejected()) {
-            op.end_refused(outcome, *refused);
-        } else {
-            // A cancellation ends the operation in good order: only attempts see it as they are used to.
-            auto const throws = co_await boost::asio::this_coro::throw_if_cancelled();
-            co_await boost::asio::this_coro::throw_if_cancelled(false);
-            outcome = co_await recover<Executor>(op, permits, std::move(outcome), refused, throws);
-            co_await boost::asio::this_coro::throw_if_cancelled(throws);
+        auto const is_end = refused && !op.waits_when_rejected();
+        if (is_end) {
+            auto why = op.why_refused(*refused);
+            if constexpr (permits_type::may_wait)
+                if (is_cancelled(co_await boost::asio::this_coro::cancellation_state))
+                    why = stop_reason::cancelled;
+            op.emit(event_kind::rejected, &outcome.assume_error());
+            if constexpr (persists) {
+                co_await record::end(op, outcome.assume_error(), why);
+            } else {
+                op.end(outcome.assume_error(), why);
+                if constexpr (!falls_back) co_return std::move(outcome);
+            }
         }
-        if constexpr (Policies::template has<policy_kind::fallback>) fall_back(op, outcome);
+        if constexpr (!persists) {
+            throws = co_await boost::asio::this_coro::throw_if_cancelled();
+            co_await boost::asio::this_coro::throw_if_cancelled(false);
+        }
+        if (!is_end)
+            outcome = co_await recover<Executor>(op, permits, std::move(outcome), refused, throws);
+        if constexpr (falls_back)
+            if (!outcome.has_value())
+                co_await awaited_fallbacks<awaitable_driver, Executor>::ask(op, outcome, throws);
+        co_await boost::asio::this_coro::throw_if_cancelled(throws);
         co_return std::move(outcome);
     }
 
+    /// The call as a user makes it: through the cache, where there is one.
+    template <class Executor, bool FallsBack, class F, class Policies, class... Args>
+    static awaitable<wrapped_return_t<F, Args...>, Executor> run_call(F const& callable,
+                                                                      Policies const& policies,
+                                                                      auto&&... arguments) {
+        if constexpr (Policies::template has<policy_kind::cache>)
+            return awaited_cache<awaitable_driver, Executor>::template run<FallsBack, F, Policies,
+                                                                           Args...>(
+                callable, policies, static_cast<decltype(arguments)>(arguments)...);
+        else
+            return run_operation<Executor, FallsBack, F, Policies, Args...>(
+                callable, policies, static_cast<decltype(arguments)>(arguments)...);
+    }
+
   private:
+    template <class Driver, class Executor, class Operation>
+    friend class hedge_race;
+    template <class Driver, class Executor>
+    friend struct awaited_fallbacks;
+    template <class Driver, class Executor>
+    friend struct awaited_cache;
+    template <class Driver, class Executor>
+    friend struct awaited_record;
+
     template <class Operation>
     static constexpr void check() {
+        if constexpr (Operation::template has<policy_kind::hedge>) Operation::check_hedge();
         static_assert(
-            !Operation::template has<policy_kind::persist>,
-            "recoup: persist is for plain calls: a store would block the thread of the "
-            "coroutines; make the plain call on a thread pool, or use durable operations");
+            !Operation::template has<policy_kind::abandon>,
+            "recoup: abandon_after lets go of plain calls; a coroutine can be cancelled: use "
+            "attempt_timeout");
         static_assert(!Operation::operation_permits::may_wait,
                       "recoup: a guard that lets calls wait stands inside retry in a coroutine");
     }
+
+    /// Whether what an attempt gives is a value, of which nothing has to be told before the caller has it: a result
+    /// that stayed here first would be moved once more.
+    template <class Operation>
+    static constexpr bool gives_directly() {
+        return std::is_same_v<awaited_of<Operation>, typename Operation::value_type> &&
+               !Operation::attempt_permits::any && !Operation::has_epilogue &&
+               !Operation::template has<policy_kind::value_check>;
+    }
+
+    template <class Operation>
+    using telling_return = typename Operation::telling_return;
 
     template <class Operation>
     static auto invoke(Operation& op, attempt* current) {
@@ -173,41 +286,7 @@ struct awaitable_driver {
     static attempt* pointer_to(attempt& current) noexcept { return &current; }
     static attempt* pointer_to(nothing&) noexcept { return nullptr; }
 
-    /// Pre: an exception is being handled.
-    static failure failure_now() {
-        try {
-            throw;
-        } catch (recovery_error const& caught) {
-            return caught.failure();
-        } catch (boost::system::system_error const& caught) {
-            return failure_of_asio(caught);
-        } catch (std::system_error const& caught) {
-            return failure{std::current_exception(), caught.code()};
-        }
-#if defined(__GLIBCXX__)
-        catch (abi::__forced_unwind&) {
-            throw;
-        }
-#endif
-        catch (...) {
-            return failure{std::current_exception()};
-        }
-    }
-
-    /// One attempt, whatever it ends with. `throws`: whether its coroutine throws once it is cancelled.
-    template <class Executor, class Operation>
-    static awaitable<outcome_of<Operation>, Executor> attempt_once(Operation& op, bool throws) {
-        if constexpr (may_need_scope<Operation>()) {
-            if (needs_scope(op, co_await boost::asio::this_coro::cancellation_state))
-                co_return co_await scoped_attempt<Executor>(op, throws);
-        }
-        auto const before = co_await boost::asio::this_coro::throw_if_cancelled();
-        co_await boost::asio::this_coro::throw_if_cancelled(throws);
-        auto outcome = co_await call<Executor>(op);
-        co_await boost::asio::this_coro::throw_if_cancelled(before);
-        co_return outcome;
-    }
-
+    /// One attempt, whatever it ends with.
     template <class Executor, class Operation>
     static awaitable<outcome_of<Operation>, Executor> call(Operation& op) {
         using result_type = outcome_of<Operation>;
@@ -215,6 +294,7 @@ struct awaitable_driver {
         auto outcome = result_type{in_place<failure>{}};
         op.begin_attempt();
         try {
+            auto const told = telling_return<Operation>{op};
             [[maybe_unused]] auto current = current_attempt(op);
             if constexpr (std::is_void_v<awaited>) {
                 co_await invoke(op, pointer_to(current));
@@ -263,20 +343,40 @@ struct awaitable_driver {
                 scope->cancel(boost::asio::cancellation_type::terminal);
             };
             auto const stopped = std::stop_callback{op.stop_token(), cancel};
-            co_await scope->run(body, limit);
+            if constexpr (Operation::template has<policy_kind::clock> &&
+                          Operation::template has<policy_kind::attempt_timeout>) {
+                using clock_type = std::remove_cvref_t<decltype(op.clock())>;
+                auto end = std::optional<alarm_limit<clock_type, attempt_scope<Executor>>>{};
+                if (limit != unlimited) end.emplace(op.clock(), limit, scope);
+                co_await scope->run(body, unlimited);
+            } else {
+                co_await scope->run(body, limit);
+            }
         }
         // An attempt that gives a value in spite of all has it.
         if (found && found->has_value()) co_return *std::move(found);
-        if (scope->timed_out())
-            co_return result_type{in_place<failure>{},
-                                  failure{category::network_timeout, errc::attempt_timed_out}};
+        if (scope->timed_out()) co_return result_type{in_place<failure>{}, attempt_timed_out()};
         co_return *std::move(found);
     }
 
-    template <class Executor>
-    static awaitable<bool, Executor> cancelled() {
-        auto const state = co_await boost::asio::this_coro::cancellation_state;
-        co_return state.cancelled() != boost::asio::cancellation_type::none;
+    /// An attempt beside which others begin while it lasts.
+    template <class Executor, class Operation>
+    static awaitable<outcome_of<Operation>, Executor> hedged_attempt(
+        Operation& op, typename Operation::attempt_permits& permits, bool throws) {
+        auto const race = std::make_shared<hedge_race<awaitable_driver, Executor, Operation>>(
+            Executor{co_await boost::asio::this_coro::executor}, op, permits, throws);
+        {
+            auto const cancel = [&]() noexcept {
+                race->cancel(boost::asio::cancellation_type::terminal);
+            };
+            auto const stopped = std::stop_callback{op.stop_token(), cancel};
+            co_await race->run();
+        }
+        co_return race->take();
+    }
+
+    static bool is_cancelled(boost::asio::cancellation_state const& state) noexcept {
+        return state.cancelled() != boost::asio::cancellation_type::none;
     }
 
     /// What `operation::recover` does.
@@ -285,6 +385,8 @@ struct awaitable_driver {
         Operation& op, typename Operation::attempt_permits& permits, outcome_of<Operation> outcome,
         guard_rejection const* refused, bool throws) {
         using permits_type = typename Operation::attempt_permits;
+        constexpr bool persists = Operation::template has<policy_kind::persist>;
+        using record = awaited_record<awaitable_driver, Executor>;
         auto driven = op.make_machine();
         auto called = refused == nullptr;
         auto next = called ? after_failure(op, driven, outcome.assume_error(), permits)
@@ -294,12 +396,23 @@ struct awaitable_driver {
             auto& last = outcome.assume_error();
             auto why = next.why;
             if (next.next == step::action::attempt) {
-                why = op.before_wait(driven, next, last);
-                if (why == stop_reason::none)
-                    why = op.after_wait(co_await wait<Executor>(op, next.delay));
-                if (why == stop_reason::none && co_await cancelled<Executor>())
+                if constexpr (persists)
+                    why = co_await record::before_wait(op, driven, next, last);
+                else
+                    why = op.before_wait(driven, next, last);
+                if (why == stop_reason::none) {
+                    // A cancellation that came before the wait does not end it.
+                    auto over = !op.stopping() &&
+                                !is_cancelled(co_await boost::asio::this_coro::cancellation_state);
+                    if (over && next.delay > duration{})
+                        over = co_await wait_until<Executor>(
+                            op, saturating_add(op.clock().now(), next.delay), op.stop_token());
+                    why = op.after_wait(over);
+                }
+                if (why == stop_reason::none &&
+                    is_cancelled(co_await boost::asio::this_coro::cancellation_state))
                     why = stop_reason::cancelled;
-            } else if (co_await cancelled<Executor>()) {
+            } else if (is_cancelled(co_await boost::asio::this_coro::cancellation_state)) {
                 why = stop_reason::cancelled;
             }
             if (next.next == step::action::finish || why != stop_reason::none) {
@@ -308,7 +421,10 @@ struct awaitable_driver {
                         permits_type::operation_failed(op.policies_, last.category(), op.clock(),
                                                        op);
                 }
-                op.end(last, why);
+                if constexpr (persists)
+                    co_await record::end(op, last, why);
+                else
+                    op.end(last, why);
                 co_return outcome;
             }
             if constexpr (Operation::has_state) op.state_.attempt = driven.attempt();
@@ -328,10 +444,41 @@ struct awaitable_driver {
                 op.state_.previous = called ? &op.previous_ : nullptr;
             }
             called = true;
-            outcome = co_await attempt_once<Executor>(op, throws);
+            constexpr auto hedges = Operation::template has<policy_kind::hedge>;
+            auto scoped = hedges;
+            if constexpr (!hedges && may_need_scope<Operation>())
+                scoped = needs_scope(op, co_await boost::asio::this_coro::cancellation_state);
+            if (scoped) {
+                if constexpr (hedges)
+                    outcome = co_await hedged_attempt<Executor>(op, permits, throws);
+                else if constexpr (may_need_scope<Operation>())
+                    outcome = co_await scoped_attempt<Executor>(op, throws);
+            } else {
+                co_await boost::asio::this_coro::throw_if_cancelled(throws);
+                // As in `call`, without a frame more.
+                op.begin_attempt();
+                try {
+                    auto const told = telling_return<Operation>{op};
+                    [[maybe_unused]] auto current = current_attempt(op);
+                    if constexpr (std::is_void_v<awaited_of<Operation>>) {
+                        co_await invoke(op, pointer_to(current));
+                        outcome = outcome_of<Operation>{in_place<void>{}};
+                    } else {
+                        auto&& got = co_await invoke(op, pointer_to(current));
+                        outcome = result_of<outcome_of<Operation>, awaited_of<Operation>>(got);
+                    }
+                    op.check_value(outcome);
+                } catch (...) {
+                    outcome = outcome_of<Operation>{in_place<failure>{}, failure_now()};
+                }
+                co_await boost::asio::this_coro::throw_if_cancelled(false);
+            }
             if (outcome.has_value()) {
                 if constexpr (permits_type::any) permits.succeeded(op.clock());
-                if constexpr (Operation::has_epilogue) op.succeed(outcome);
+                if constexpr (persists)
+                    co_await record::succeed(op, outcome);
+                else if constexpr (Operation::has_epilogue)
+                    op.succeed(outcome);
                 co_return outcome;
             }
             next = after_failure(op, driven, outcome.assume_error(), permits);
@@ -344,41 +491,6 @@ struct awaitable_driver {
         // Other coroutines have run on this thread meanwhile: only the failure itself tells what was tried.
         op.given_up_before_ = nested_retries::last.count;
         return op.after_failure(driven, last, permits);
-    }
-
-    /// Waits on a timer of the executor, or on the clock that was given. Gives whether it was not cut short.
-    template <class Executor, class Operation>
-    static awaitable<bool, Executor> wait(Operation& op, duration delay) {
-        if (delay <= duration{}) co_return !op.stopping();
-        co_return co_await wait_until<Executor>(op, saturating_add(op.clock().now(), delay),
-                                                op.stop_token());
-    }
-
-    template <class Executor, class Operation>
-    static awaitable<bool, Executor> wait_until(Operation& op, steady_time when,
-                                                std::stop_token stop) {
-        auto const executor = co_await boost::asio::this_coro::executor;
-        try {
-            if constexpr (!Operation::template has<policy_kind::clock>) {
-                auto const span = saturating_between(op.clock().now(), when);
-                // A month at a time: what is near the end of the range would overflow in the timer.
-                constexpr auto longest = duration{std::chrono::hours{24 * 30}};
-                for (auto left = span; left > duration{};
-                     left = saturating_between(op.clock().now(), when))
-                    if (!co_await async_wait_for(executor, std::min(left, longest), stop,
-                                                 boost::asio::use_awaitable_t<Executor>{}))
-                        co_return false;
-                co_return !stop.stop_requested();
-            } else {
-                auto const call = [&op, when](std::stop_token const& stopping) {
-                    return op.clock().wait_until(when, stopping);
-                };
-                co_return co_await async_blocking_call<bool>(
-                    executor, stop, call, boost::asio::use_awaitable_t<Executor>{});
-            }
-        } catch (boost::system::system_error const&) {
-            co_return false;  // cancelled before it began
-        }
     }
 
     /// Asks the guards, outermost first, and waits where one says so.
@@ -398,7 +510,7 @@ struct awaitable_driver {
                     // Cut short by its own token where the turn has come: the ticket knows.
                     static_cast<void>(
                         co_await wait_until<Executor>(op, ticket.until(), ticket.wake()));
-                    if (co_await cancelled<Executor>()) break;
+                    if (is_cancelled(co_await boost::asio::this_coro::cancellation_state)) break;
                     ticket.woken(op.clock());
                 }
                 if (auto const* refused = permits.template keep<at>(ticket.take()))
@@ -410,27 +522,10 @@ struct awaitable_driver {
             co_return co_await acquire<Executor, Index + 1>(op, permits);
         }
     }
-
-    template <class Operation>
-    static void fall_back(Operation& op, outcome_of<Operation>& outcome) {
-        using result_type = outcome_of<Operation>;
-        using policies_type = std::remove_cvref_t<decltype(op.policies_)>;
-        auto const guarded = [](auto const& make) {
-            try {
-                return make();
-            } catch (...) {
-                return result_type{in_place<failure>{}, failure_now()};
-            }
-        };
-        auto const not_again = [] {};
-        std::apply(
-            [&](auto&... argument) {
-                fallbacks<result_type, policies_type, decltype(not_again), decltype(guarded)>{
-                    op.policies_, not_again, guarded}
-                    .ask(outcome, argument...);
-            },
-            op.arguments_);
-    }
 };
 
 }  // namespace recoup::inline v1::detail
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif

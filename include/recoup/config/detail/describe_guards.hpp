@@ -4,11 +4,14 @@
 #include <recoup/config/detail/describe_retry.hpp>
 #include <recoup/config/detail/value.hpp>
 #include <recoup/core/time.hpp>
+#include <recoup/guard/abandon_pool_options.hpp>
 #include <recoup/guard/attempt_timeout.hpp>
 #include <recoup/guard/bulkhead_options.hpp>
+#include <recoup/guard/cache_options.hpp>
 #include <recoup/guard/circuit_breaker_options.hpp>
 #include <recoup/guard/concurrency_limit_options.hpp>
 #include <recoup/guard/deadline.hpp>
+#include <recoup/guard/hedge_options.hpp>
 #include <recoup/guard/rate_limit.hpp>
 #include <recoup/guard/window.hpp>
 #include <recoup/json.hpp>
@@ -34,6 +37,15 @@ struct value<attempt_timeout> {
         value<duration>::read(from, at, into.each, span{duration{1}});
     }
     static nlohmann::json write(attempt_timeout from) { return value<duration>::write(from.each); }
+};
+
+/// The time alone.
+template <>
+struct value<abandon_limit> {
+    static void read(nlohmann::json const& from, place const& at, abandon_limit& into) {
+        value<duration>::read(from, at, into.each, span{duration{1}});
+    }
+    static nlohmann::json write(abandon_limit from) { return value<duration>::write(from.each); }
 };
 
 /// `{"calls": 20}` or `{"span": "1min"}`.
@@ -98,6 +110,38 @@ void describe(Fields& fields, bulkhead_options& it) {
     fields("at_once", it.at_once, whole{1, 1'000'000});
     fields("waiting", it.waiting, whole{0, 1'000'000});
     fields("wait_at_most", it.wait_at_most);
+    fields.check([&] { static_cast<void>(recoup::detail::checked(it)); });
+}
+
+template <class Fields>
+void describe(Fields& fields, cache_options& it) {
+    fields("capacity", it.capacity, whole{1, recoup::detail::cache_capacity_max});
+    fields("time_to_live", it.time_to_live);
+    fields("failures_for", it.failures_for);
+    fields("stale_if_error", it.stale_if_error);
+    fields("wait_at_most", it.wait_at_most);
+    fields.check([&] { static_cast<void>(recoup::detail::checked(it)); });
+}
+
+template <class Fields>
+void describe(Fields& fields, abandon_pool_options& it) {
+    fields("threads", it.threads, whole{1, recoup::detail::abandon_threads_max});
+    fields("join_within", it.join_within);
+    fields("name", it.name);
+    fields.check([&] { static_cast<void>(recoup::detail::checked(it)); });
+}
+
+template <class Fields>
+void describe(Fields& fields, hedge_options& it) {
+    fields("delay", it.delay);
+    fields("percentile", it.percentile, real{0, 1, "0, or 0.5 up to below 1", true, false});
+    fields("delay_min", it.delay_min);
+    fields("samples", it.samples,
+           whole{recoup::detail::hedge_samples_min, recoup::detail::hedge_samples_max});
+    fields("most", it.most, whole{1, recoup::detail::hedges_max});
+    fields("ratio", it.ratio, real{0, 1, "0 to 1"});
+    fields("reserve", it.reserve, whole{0, recoup::detail::hedges_saved_max});
+    fields("at_most", it.at_most, whole{0, recoup::detail::hedges_saved_max});
     fields.check([&] { static_cast<void>(recoup::detail::checked(it)); });
 }
 

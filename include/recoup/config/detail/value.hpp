@@ -184,6 +184,21 @@ struct value<E> {
     }
 };
 
+/// Says what `check` throws, a std::invalid_argument with `recoup: name: field is …, expected …`, of that field.
+template <class Check>
+void say_refusal(place const& at, Check&& check) {
+    try {
+        check();
+    } catch (std::invalid_argument const& refused) {
+        auto text = std::string_view{refused.what()};
+        if (text.starts_with("recoup: ")) text.remove_prefix(8);
+        if (auto const colon = text.find(": "); colon != text.npos) text.remove_prefix(colon + 2);
+        auto const space = text.find(' ');
+        if (space == text.npos) return at.say(std::string{text});
+        at.child(text.substr(0, space)).say(std::string{text.substr(space + 1)});
+    }
+}
+
 /// Reads the fields of one object, and knows which of them are none.
 class field_reader {
   public:
@@ -213,18 +228,7 @@ class field_reader {
     /// `recoup: name: field is …, expected …`. Asked where each field by itself is right.
     template <class Check>
     void check(Check&& check) const {
-        if (at_.problems() != before_) return;
-        try {
-            check();
-        } catch (std::invalid_argument const& refused) {
-            auto text = std::string_view{refused.what()};
-            if (text.starts_with("recoup: ")) text.remove_prefix(8);
-            if (auto const colon = text.find(": "); colon != text.npos)
-                text.remove_prefix(colon + 2);
-            auto const space = text.find(' ');
-            if (space == text.npos) return at_.say(std::string{text});
-            at_.child(text.substr(0, space)).say(std::string{text.substr(space + 1)});
-        }
+        if (at_.problems() == before_) say_refusal(at_, check);
     }
 
     void finish() const {

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <recoup/core/identity.hpp>
+#include <recoup/detail/either_stop.hpp>
 #include <recoup/durable/detail/durable_ports.hpp>
-#include <recoup/durable/detail/either_stop.hpp>
 #include <recoup/durable/detail/operation_run.hpp>
 
 #include <chrono>

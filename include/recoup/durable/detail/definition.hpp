@@ -2,8 +2,8 @@
 #pragma once
 
 #include <recoup/core/returns.hpp>
+#include <recoup/core/signature.hpp>
 #include <recoup/durable/detail/arguments_codec.hpp>
-#include <recoup/durable/detail/call_signature.hpp>
 #include <recoup/durable/detail/step_frame.hpp>
 #include <recoup/durable/operation.hpp>
 #include <recoup/durable/operations_options.hpp>

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/core/alarm.hpp>
+#include <recoup/core/category.hpp>
 #include <recoup/core/clock.hpp>
 #include <recoup/core/errc.hpp>
+#include <recoup/core/failure.hpp>
 #include <recoup/core/result.hpp>
 #include <recoup/durable/apply_request.hpp>
+#include <recoup/guard/detail/alarm_thread.hpp>
 #include <recoup/store/durable_store.hpp>
 #include <recoup/store/operation_request.hpp>
 
@@ -154,9 +158,11 @@ class any_clock {
     [[nodiscard]] virtual system_time system_now() const noexcept = 0;
     virtual bool wait_until(steady_time when, std::stop_token const& stop) = 0;
     virtual std::uint64_t random() noexcept = 0;
+    virtual void set(alarm& one) = 0;
+    virtual void forget(alarm& one) noexcept = 0;
 };
 
-static_assert(clock<any_clock>);
+static_assert(alarm_clock<any_clock>);
 
 template <clock Clock>
 class clock_of final : public any_clock {
@@ -169,6 +175,17 @@ class clock_of final : public any_clock {
         return port_->wait_until(when, stop);
     }
     std::uint64_t random() noexcept override { return port_->random(); }
+    void set([[maybe_unused]] alarm& one) override {
+        if constexpr (has_alarms<Clock>)
+            set_alarm(*port_, one);
+        else
+            throw recovery_error{failure{category::configuration,
+                                         "the clock of the durable operations has no alarms, and "
+                                         "attempt_timeout needs one"}};
+    }
+    void forget([[maybe_unused]] alarm& one) noexcept override {
+        if constexpr (has_alarms<Clock>) forget_alarm(*port_, one);
+    }
 
   private:
     Clock* port_;

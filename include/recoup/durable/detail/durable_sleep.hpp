@@ -73,7 +73,7 @@ inline void durable_sleep(operation_run& run, system_time when, duration delay) 
             head.due = sleep.due;
             head.delay = sleep.delay;
         };
-        auto const written = alone ? run.write_running_head(asleep, &row) : run.write_step(row);
+        auto const written = alone ? run.write_head(asleep, &row) : run.write_step(row);
         run.check();
         if (!written.has_value()) throw recovery_error{written.assume_error()};
         auto const span = left();
@@ -92,7 +92,7 @@ inline void durable_sleep(operation_run& run, system_time when, duration delay) 
         head.due = {};
         head.delay = {};
     };
-    auto const written = alone ? run.write_running_head(awake, &row) : run.write_step(row);
+    auto const written = alone ? run.write_head(awake, &row) : run.write_step(row);
     run.check();
     if (!written.has_value()) throw recovery_error{written.assume_error()};
     run.emit(event_kind::step_recorded, row.name);

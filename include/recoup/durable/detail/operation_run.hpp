@@ -261,7 +261,8 @@ class operation_run {
         return written;
     }
 
-    /// Changes the head and records it, with a step where one goes with it.
+    /// Changes the head and records it, with a step where one goes with it. A wish to cancel stays in the
+    /// store, whoever has heard of it, until a head is written that ends the operation.
     template <class Change>
     result<write_receipt> write_head(Change&& change, step_record const* row = nullptr,
                                      bool release = false) {
@@ -277,43 +278,17 @@ class operation_run {
                                 .epoch = next.epoch,
                                 .head = &next,
                                 .steps = std::span{&stamped, row != nullptr ? 1U : 0U},
+                                .drop_wish = has_ended(next.status),
                                 .release = release});
         }),
                               row != nullptr ? &stamped : nullptr);
         if (written.has_value()) {
-            if (written.assume_value().cancel_requested) keep_wish(next);
+            if (written.assume_value().cancel_requested && !has_ended(next.status))
+                next.cancel_requested = true;
             std::lock_guard const lock{mutex_};
             head_ = std::move(next);
         }
         return written;
-    }
-
-    /// Writes the head while the body runs. A wish to cancel that came in since the last receipt is looked
-    /// for first: to take it back and note it again would lose it where the process ends in between.
-    template <class Change>
-    result<write_receipt> write_running_head(Change&& change, step_record const* row = nullptr) {
-        auto const seen =
-            ports_->with_store([&](durable_backend& store) { return store.find(id_); });
-        if (seen.has_value() && seen.assume_value() && seen.assume_value()->cancel_requested)
-            cancel();
-        return write_head(
-            [&](operation_record& next) {
-                change(next);
-                next.cancel_requested = cancel_requested();
-            },
-            row);
-    }
-
-    /// A wish to cancel was noted just before `written` took it back: it is noted again, for whoever has
-    /// the operation next.
-    void keep_wish(operation_record& written) {
-        if (written.cancel_requested || has_ended(written.status)) return;
-        auto const noted = ports_->with_store(
-            [&](durable_backend& store) { return store.request_cancel(written.number); });
-        if (noted.has_value())
-            written.cancel_requested = true;
-        else
-            emit(event_kind::store_failed, {}, &noted.assume_error());
     }
 
     /// Remembers how a recorded step is undone.

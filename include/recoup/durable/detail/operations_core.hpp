@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/detail/either_stop.hpp>
 #include <recoup/durable/detail/active_runs.hpp>
 #include <recoup/durable/detail/child_runner.hpp>
 #include <recoup/durable/detail/definition.hpp>
+#include <recoup/durable/detail/definitions.hpp>
 #include <recoup/durable/detail/durable_ports.hpp>
+#include <recoup/durable/detail/operation_runner.hpp>
 #include <recoup/durable/detail/owner.hpp>
+#include <recoup/durable/detail/resume_round.hpp>
 #include <recoup/durable/detail/run_executor.hpp>
 #include <recoup/durable/detail/started_call.hpp>
 #include <recoup/durable/detail/step_call.hpp>
@@ -17,16 +21,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
-#include <set>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <utility>
-#include <vector>
 
 namespace recoup::inline v1::detail {
 
@@ -37,7 +38,8 @@ class operations_core final : public child_runner,
     operations_core(std::shared_ptr<durable_ports> ports, operations_options options)
         : ports_{std::move(ports)},
           options_{std::move(options)},
-          owner_{ports_, options_},
+          owner_{ports_, options_, [this] { owner_entered(); }},
+          runner_{ports_, options_, definitions_, active_, owner_, *this, closing_},
           pool_{options_.threads, options_.queue_max} {
         if (!valid_identifier(options_.space))
             throw std::invalid_argument{
@@ -49,32 +51,7 @@ class operations_core final : public child_runner,
 
     // ---- definitions
 
-    void define(std::shared_ptr<definition> what) {
-        // A child's step is named after its operation, with something before it.
-        constexpr std::size_t name_bytes_max = identifier_bytes_max - 32;
-        auto const& name = what->name();
-        if (name.empty() || name.size() > name_bytes_max || !valid_identifier(name) ||
-            !valid_identifier(what->options().version))
-            throw std::invalid_argument{
-                "recoup: the name of an operation is 1 to 480 bytes of printable UTF-8, and its "
-                "version at most 512"};
-        std::lock_guard const lock{mutex_};
-        if (!definitions_.emplace(name, what).second)
-            throw std::invalid_argument{"recoup: an operation named \"" + name +
-                                        "\" is defined already"};
-    }
-
-    [[nodiscard]] std::shared_ptr<definition> find_definition(std::string const& name) const {
-        std::lock_guard const lock{mutex_};
-        auto const found = definitions_.find(name);
-        return found == definitions_.end() ? nullptr : found->second;
-    }
-    [[nodiscard]] std::vector<std::string> defined_names() const {
-        std::vector<std::string> names;
-        std::lock_guard const lock{mutex_};
-        for (auto const& [name, what] : definitions_) names.push_back(name);
-        return names;
-    }
+    void define(std::shared_ptr<definition> what) { definitions_.define(std::move(what)); }
 
     // ---- running
 
@@ -98,14 +75,14 @@ class operations_core final : public child_runner,
                 auto left = options;
                 if (until != steady_time::max())
                     left.deadline = std::max(saturating_between(clock.now(), until), duration{});
-                auto end = run_ours(*entry, *of, call, left);
+                auto end = runner_.run_ours(*entry, *of, call, left);
                 entry->publish(end.outcome);
                 if (end.outcome) return *std::move(end.outcome);
             } else {
                 if (is_ancestor(*entry, parent))
                     return refuse(ended_because(failure{category::defect, errc::joins_itself},
                                                 stop_reason::busy));
-                if (entry->fingerprint != call.fingerprint) return mismatch();
+                if (entry->fingerprint != call.fingerprint) return input_mismatch();
                 entry->emit(event_kind::operation_joined);
                 auto const why = await_end(clock, entry->over(), until, options.stop);
                 if (why != interruption::none) return refuse(run_executor::left_failure(why));
@@ -130,9 +107,9 @@ class operations_core final : public child_runner,
         auto const id = operation_id{options_.space, of->name(), call.key};
         if (!valid(id)) return refuse(failure{category::invalid_input, errc::key_invalid});
         if (closing_) return refuse(run_executor::left_failure(interruption::shut_down));
-        auto const owner = owner_.number(*this);
+        auto const owner = owner_.number();
         if (!owner.has_value()) return owner.error();
-        auto head = fresh_head(id, *of, call, nullptr);
+        auto head = runner_.fresh_head(id, *of, call, nullptr);
         head.status = operation_status::pending;
         auto started =
             ports_->with_store([&](durable_backend& store) { return store.start(head, 0); });
@@ -141,7 +118,7 @@ class operations_core final : public child_runner,
         auto const& found = started.assume_value().record;
         if (!started.assume_value().made && found.fingerprint != call.fingerprint &&
             (!has_ended(found.status) || found.status == operation_status::succeeded))
-            return mismatch().error();
+            return input_mismatch();
         auto state = std::make_shared<started_call>(of, std::move(call));
         // Where the queue is full, whoever waits for it runs it, or `resume` does.
         static_cast<void>(pool_.post(
@@ -164,55 +141,14 @@ class operations_core final : public child_runner,
     // ---- resuming
 
     resume_report resume() {
-        auto report = resume_report{};
-        auto const owner = owner_.number(*this);
+        auto const owner = owner_.number();
         if (!owner.has_value()) {
+            auto report = resume_report{};
             report.trouble = owner.error();
             return report;
         }
-        std::mutex mutex;  // of the report and of what was seen
-        std::set<std::uint64_t> seen;
-        std::vector<operation_record> waiting;
-        auto more = true;
-        // Gives the next operation, and claims a page more where none is left.
-        auto const next = [&]() -> std::optional<operation_record> {
-            std::lock_guard const lock{mutex};
-            while (waiting.empty() && more && !closing_) {
-                auto claimed = claim_page(owner.assume_value(), claimed_per_thread * threads());
-                if (!claimed.has_value()) {
-                    report.trouble = std::move(claimed).assume_error();
-                    more = false;
-                    break;
-                }
-                auto news = false;
-                for (auto& one : claimed.assume_value()) {
-                    // What comes back a second time was given back in between: not in this round.
-                    if (!seen.insert(one.number).second) {
-                        release(one);
-                        continue;
-                    }
-                    news = true;
-                    waiting.push_back(std::move(one));
-                }
-                more = news;
-                std::reverse(waiting.begin(), waiting.end());
-            }
-            if (waiting.empty()) return std::nullopt;
-            auto one = std::move(waiting.back());
-            waiting.pop_back();
-            return one;
-        };
-        auto const work = [&] {
-            while (auto one = next()) {
-                auto const status = closing_ ? give_up(*one) : run_claimed(*one, unlimited);
-                std::lock_guard const lock{mutex};
-                count(report, status);
-            }
-        };
-        run_on_threads(work);
-        for (auto const& one : waiting) release(one);
-        report_undefined(report);
-        return report;
+        return resume_round{*ports_, options_, definitions_, runner_, closing_}.run(
+            owner.assume_value());
     }
 
     /// Lets a thread take up what is left behind or due, until the shutdown.
@@ -221,20 +157,27 @@ class operations_core final : public child_runner,
         if (worker_.joinable() || closing_) return;
         worker_ = std::jthread{[self = shared_from_this()](std::stop_token const& stop) {
             while (!stop.stop_requested() && !self->closing_) {
-                self->take_up_due();
                 auto& clock = self->ports_->clock();
-                clock.wait_until(saturating_add(clock.now(), self->options_.poll), stop);
+                // Counted from before the look: what falls due while it looks is seen by the next.
+                auto const again = saturating_add(clock.now(), self->options_.poll);
+                self->take_up_due();
+                clock.wait_until(again, stop);
             }
         }};
     }
 
-    /// One look for what is due: each goes to a thread of the pool.
+    /// One look for what is due: each goes to a thread of the pool, which looks for more when it is done.
+    ///
+    /// Returns: how many it found.
     std::size_t take_up_due() {
-        auto const owner = owner_.number(*this);
+        auto const owner = owner_.number();
         if (!owner.has_value()) return 0;
+        std::lock_guard const lock{looking_};  // so that two looks do not fill the same room
+        passed_by_ = true;                     // before the room is counted: see `went_free`
         auto const room = threads() > busy_ ? threads() - busy_ : 0;
         if (room == 0) return 0;
-        auto claimed = claim_page(owner.assume_value(), room);
+        passed_by_ = false;
+        auto claimed = runner_.claim_page(owner.assume_value(), room);
         if (!claimed.has_value()) {
             auto const& trouble = claimed.assume_error();
             ports_->emit({.kind = event_kind::store_failed, .failure = &trouble});
@@ -244,12 +187,11 @@ class operations_core final : public child_runner,
             ++busy_;
             auto self = shared_from_this();
             auto const queued = pool_.post([self, one] {
-                self->run_claimed(one, self->options_.park_after);
-                --self->busy_;
+                self->went_free(self->runner_.run_claimed(one, self->options_.park_after));
             });
             if (!queued) {
                 --busy_;
-                release(one);
+                runner_.release(one);
             }
         }
         return claimed.assume_value().size();
@@ -265,7 +207,7 @@ class operations_core final : public child_runner,
     }
 
     result<void> request(operation_request const& what) {
-        auto const owner = owner_.number(*this);
+        auto const owner = owner_.number();
         if (!owner.has_value()) return owner.error();
         auto const now = ports_->clock().system_now();
         return ports_->with_store(
@@ -371,24 +313,25 @@ class operations_core final : public child_runner,
     }
 
     static constexpr duration poll_min = std::chrono::milliseconds{5};
-    static constexpr std::size_t claimed_per_thread = 8;
     static constexpr std::size_t children_a_page = 100;
     static constexpr int pages_max = 10'000;
-    static constexpr std::size_t undefined_names_max = 100;
-    static constexpr std::size_t undefined_scan_pages_max = 10;
 
     static failure refuse(failure what) {
         if (what.stopped() == stop_reason::none)
             failure_access::set_end(what, stop_reason::not_retryable, 0);
         return what;
     }
-    static result<std::string> mismatch() {
-        return ended_because(failure{category::invalid_input, errc::input_mismatch},
-                             stop_reason::input_mismatch);
-    }
 
     [[nodiscard]] std::size_t threads() const noexcept {
         return std::max<std::size_t>(options_.threads, 1);
+    }
+
+    /// A thread of the pool has done with what it took up: is there more? Not where that may be the same
+    /// once more, unless a look has passed by meanwhile for want of a thread.
+    void went_free(run_end const& end) {
+        --busy_;
+        auto const passed_by = passed_by_.exchange(false);
+        if (!closing_ && (passed_by || !end.was_in_vain())) take_up_due();
     }
 
     static bool is_ancestor(operation_run const& one, operation_run const* parent) noexcept {
@@ -396,172 +339,6 @@ class operations_core final : public child_runner,
              at = at->parent())
             if (at == &one) return true;
         return false;
-    }
-
-    operation_record fresh_head(operation_id const& id, definition const& of,
-                                operation_call const& call, operation_run const* parent) {
-        operation_record head;
-        head.id = id;
-        head.parent = parent != nullptr ? parent->number() : 0;
-        head.status = operation_status::running;
-        head.fingerprint = call.fingerprint;
-        head.token = make_token();
-        head.created = head.updated = ports_->clock().system_now();
-        head.version = of.options().version;
-        head.input = call.input;
-        return head;
-    }
-
-    /// The operation is ours among the threads of this process: is it, in the store?
-    run_end run_ours(operation_run& mine, definition& of, operation_call const& call,
-                     run_options const& options) {
-        auto const trouble = [](failure what) {
-            auto end = run_end{};
-            end.outcome.emplace(in_place<failure>{},
-                                ended_because(std::move(what), stop_reason::store_failed));
-            return end;
-        };
-        auto const owner = owner_.number(*this);
-        if (!owner.has_value()) return trouble(owner.error());
-        auto executor = run_executor{mine, of, *this, options};
-        auto const obey =
-            std::stop_callback{options.stop, [&mine] { mine.ask_to_leave(interruption::stopped); }};
-        auto const fresh = fresh_head(mine.id(), of, call, mine.parent());
-        auto started = ports_->with_store(
-            [&](durable_backend& store) { return store.start(fresh, owner.assume_value()); });
-        if (!started.has_value()) return trouble(std::move(started).assume_error());
-        auto& found = started.assume_value().record;
-        if (started.assume_value().made) return keep(mine, executor.run_new(std::move(found)));
-
-        auto const now = ports_->clock().system_now();
-        auto const expired = has_ended(found.status) && found.expires <= now;
-        auto const anew = expired || found.status == operation_status::failed ||
-                          found.status == operation_status::cancelled;
-        auto end = run_end{};
-        if (!anew && found.fingerprint != call.fingerprint) {
-            end.outcome = mismatch();
-            return end;
-        }
-        if (!anew) {
-            if (found.status == operation_status::succeeded) {
-                mine.emit(event_kind::operation_replayed);
-                end.status = found.status;
-                end.outcome.emplace(in_place<std::string>{},
-                                    std::move(found.result).value_or(std::string{}));
-                return end;
-            }
-            if (found.status == operation_status::blocked ||
-                found.status == operation_status::dead) {
-                end.status = found.status;
-                end.outcome.emplace(in_place<failure>{},
-                                    run_executor::parked_failure(found.status, found.note));
-                return end;
-            }
-        }
-        // Left by ourselves when the store failed: nobody else can take it, for we are alive.
-        if (found.owner == owner.assume_value()) release(found);
-        auto taken = ports_->with_store([&](durable_backend& store) {
-            return store.take(found.number, found.epoch, owner.assume_value());
-        });
-        if (!taken.has_value()) {
-            auto const code = taken.assume_error().code();
-            auto const elsewhere = code == store_errc::owned || code == store_errc::conflict ||
-                                   code == store_errc::fenced;
-            return elsewhere ? run_end{} : trouble(std::move(taken).assume_error());
-        }
-        return keep(mine, anew ? executor.run_again(std::move(taken).assume_value(), call)
-                               : executor.run_taken(std::move(taken).assume_value()));
-    }
-
-    /// What the store could not let go is let go now, if it can.
-    run_end keep(operation_run& mine, run_end end) {
-        if (end.unreleased) release(mine.head());
-        return end;
-    }
-
-    void release(operation_record const& head) {
-        static_cast<void>(ports_->with_store([&](durable_backend& store) {
-            return store.write(
-                operation_write{.number = head.number, .epoch = head.epoch, .release = true});
-        }));
-    }
-
-    operation_status give_up(operation_record const& head) {
-        release(head);
-        return operation_status::pending;
-    }
-
-    result<std::vector<operation_record>> claim_page(std::uint64_t owner, std::size_t limit) {
-        auto const names = defined_names();
-        auto const now = ports_->clock().system_now();
-        return ports_->with_store([&](durable_backend& store) {
-            return store.claim(claim_request{.owner = owner,
-                                             .space = options_.space,
-                                             .names = names,
-                                             .now = now,
-                                             .limit = limit});
-        });
-    }
-
-    /// Runs what was claimed.
-    operation_status run_claimed(operation_record const& head, duration park_after) {
-        auto const of = find_definition(head.id.name);
-        if (!of || closing_) return give_up(head);
-        auto [entry, ours] = active_.enter(ports_, head.id, nullptr);
-        // An earlier run of ours has not seen yet that it has lost the operation.
-        if (!ours) return give_up(head);
-        auto const mine = active_claim{active_, entry};
-        entry->fingerprint = head.fingerprint;
-        entry->park_after(park_after);
-        auto const options = run_options{};
-        auto end = keep(*entry, run_executor{*entry, *of, *this, options}.run_taken(head));
-        entry->publish(end.outcome);
-        return end.status;
-    }
-
-    static void count(resume_report& report, operation_status status) {
-        ++report.resumed;
-        switch (status) {
-            case operation_status::succeeded: ++report.succeeded; break;
-            case operation_status::failed: ++report.failed; break;
-            case operation_status::cancelled: ++report.cancelled; break;
-            case operation_status::blocked: ++report.blocked; break;
-            case operation_status::dead: ++report.dead; break;
-            case operation_status::pending:
-            case operation_status::running: ++report.left; break;
-        }
-    }
-
-    template <class Work>
-    void run_on_threads(Work& work) {
-        std::vector<std::jthread> helpers;
-        try {
-            for (std::size_t i = 1; i < threads(); ++i) helpers.emplace_back([&] { work(); });
-        } catch (std::system_error const&) {
-            // As many threads as there are to be had; this one is always there.
-        }
-        work();
-    }
-
-    void report_undefined(resume_report& report) {
-        auto const names = defined_names();
-        auto undefined = std::set<std::string>{};
-        for (auto const status : {operation_status::pending, operation_status::running}) {
-            auto after = std::uint64_t{0};
-            for (std::size_t page = 0; page != undefined_scan_pages_max; ++page) {
-                auto found = ports_->with_store([&](durable_backend& store) {
-                    return store.operations(operation_filter{
-                        .status = status, .space = options_.space, .after = after});
-                });
-                if (!found.has_value() || found.assume_value().empty()) break;
-                after = found.assume_value().back().number;
-                for (auto const& one : found.assume_value())
-                    if (std::find(names.begin(), names.end(), one.id.name) == names.end() &&
-                        undefined.size() < undefined_names_max)
-                        undefined.insert(one.id.name);
-            }
-        }
-        report.undefined.assign(undefined.begin(), undefined.end());
     }
 
     void obey(operation_request const& what) {
@@ -597,28 +374,10 @@ class operations_core final : public child_runner,
             running->cancel();
             return success();
         }
-        auto const of = find_definition(head.id.name);
-        auto const owner = owner_.number(*this);
+        auto const of = definitions_.find(head.id.name);
+        auto const owner = owner_.number();
         if (!of || !owner.has_value()) return success();  // for whoever claims it
-        auto [entry, ours] = active_.enter(ports_, head.id, nullptr);
-        if (!ours) {
-            entry->cancel();
-            return success();
-        }
-        auto const mine = active_claim{active_, entry};
-        entry->fingerprint = head.fingerprint;
-        auto taken = ports_->with_store([&](durable_backend& store) {
-            return store.take(head.number, head.epoch, owner.assume_value());
-        });
-        if (!taken.has_value()) {
-            entry->publish(std::nullopt);
-            return success();  // somebody has it, and is told
-        }
-        auto now_head = std::move(taken).assume_value();
-        now_head.cancel_requested = true;
-        auto const options = run_options{};
-        auto end = keep(*entry, run_executor{*entry, *of, *this, options}.run_taken(now_head));
-        entry->publish(end.outcome);
+        runner_.end_idle(head, *of, owner.assume_value());
         return success();
     }
 
@@ -637,12 +396,15 @@ class operations_core final : public child_runner,
     std::shared_ptr<durable_ports> const ports_;
     operations_options const options_;
     mutable std::mutex mutex_;
-    std::map<std::string, std::shared_ptr<definition>> definitions_;
+    definitions definitions_;
     active_runs active_;
-    owner owner_;
-    worker_pool pool_;
-    std::atomic<std::size_t> busy_ = 0;
     std::atomic<bool> closing_ = false;
+    owner owner_;
+    operation_runner runner_;
+    worker_pool pool_;
+    std::mutex looking_;
+    std::atomic<std::size_t> busy_ = 0;    // threads of the pool that run what was taken up
+    std::atomic<bool> passed_by_ = false;  // a look found none of them free
     std::stop_source stop_;
     std::jthread keeper_;
     std::jthread worker_;

@@ -7,6 +7,7 @@
 #include <recoup/store/store_errc.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -17,14 +18,14 @@ namespace recoup::inline v1::detail {
 /// This process as an owner of operations: enters the store when it is first needed.
 class owner {
   public:
-    owner(std::shared_ptr<durable_ports> ports, operations_options const& options)
-        : ports_{std::move(ports)}, options_{options} {}
+    /// `on_entered` is called, without a lock, each time that there is a new number.
+    owner(std::shared_ptr<durable_ports> ports, operations_options const& options,
+          std::function<void()> on_entered)
+        : ports_{std::move(ports)}, options_{options}, on_entered_{std::move(on_entered)} {}
     owner(owner const&) = delete;
     owner& operator=(owner const&) = delete;
 
-    /// The number, of which `whom` is told when it is new.
-    template <class Whom>
-    result<std::uint64_t> number(Whom& whom) {
+    result<std::uint64_t> number() {
         {
             std::lock_guard const lock{mutex_};
             if (number_ != 0) return number_;
@@ -34,7 +35,7 @@ class owner {
             if (!entered.has_value()) return entered;
             number_ = entered.assume_value();
         }
-        whom.owner_entered();
+        on_entered_();
         return number_now();
     }
 
@@ -72,6 +73,7 @@ class owner {
 
     std::shared_ptr<durable_ports> ports_;
     operations_options const& options_;
+    std::function<void()> const on_entered_;
     mutable std::mutex mutex_;
     std::uint64_t number_ = 0;
 };

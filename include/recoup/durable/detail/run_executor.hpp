@@ -26,6 +26,12 @@ struct run_end {
     /// What the caller gets; nothing: another owner has the operation, or it sleeps.
     std::optional<result<std::string>> outcome{};
     bool unreleased = false;  ///< the store failed, and so still takes the operation for ours
+
+    /// Whether it came no further here, so that taking it up again at once would be in vain: the store
+    /// failed, or it had to be given back.
+    [[nodiscard]] bool was_in_vain() const noexcept {
+        return status == operation_status::pending && outcome.has_value();
+    }
 };
 
 inline failure ended_because(failure what, stop_reason why) {
@@ -131,15 +137,17 @@ class run_executor {
         next.last_failure = head.last_failure;
         begin(next, std::move(rows), false);
         auto written = run_.ports().with_store([&](durable_backend& store) {
-            return store.write(operation_write{
-                .number = next.number, .epoch = next.epoch, .head = &next, .drop_steps = !keeps});
+            // A wish that came too late for the run before this one is not meant for this one.
+            return store.write(operation_write{.number = next.number,
+                                               .epoch = next.epoch,
+                                               .head = &next,
+                                               .drop_steps = !keeps,
+                                               .drop_wish = head.cancel_requested});
         });
-        // A wish that came too late for the run before this one is not meant for this one.
         if (written.has_value() && head.cancel_requested)
             written.assume_value().cancel_requested = false;
         written = run_.settle(std::move(written), nullptr);
         if (!written.has_value()) return not_written();
-        if (written.assume_value().cancel_requested) run_.keep_wish(next);
         run_.emit(event_kind::operation_started);
         return run_body();
     }
@@ -286,7 +294,6 @@ class run_executor {
             [&](operation_record& next) {
                 next.status = how;
                 next.note = note;
-                next.cancel_requested = run_.cancel_requested();
             },
             nullptr, true);
         if (!written.has_value()) return not_written();
@@ -322,8 +329,7 @@ class run_executor {
         auto const written = run_.write_head(
             [&](operation_record& next) {
                 next.status = operation_status::pending;
-                next.cancel_requested = run_.cancel_requested();
-                if (next.cancel_requested) next.due = {};  // it need not sleep to be ended
+                if (run_.cancel_requested()) next.due = {};  // it need not sleep to be ended
             },
             nullptr, true);
         if (!written.has_value() && run_.why() != why) return not_written();
@@ -359,7 +365,7 @@ class run_executor {
             row.status = step_status::undoing;
             auto const change = [&](operation_record& next) {
                 next.undoing = true;
-                next.cancel_requested = cancelled;
+                if (cancelled) next.cancel_requested = true;
                 next.last_failure = to_record(what);
             };
             auto written = begun ? run_.write_step(row) : run_.write_head(change, &row);

@@ -5,7 +5,7 @@
 #include <recoup/core/fingerprint.hpp>
 #include <recoup/core/on.hpp>
 #include <recoup/core/returns.hpp>
-#include <recoup/durable/detail/either_stop.hpp>
+#include <recoup/detail/either_stop.hpp>
 #include <recoup/durable/detail/step_frame.hpp>
 #include <recoup/durable/detail/step_row_store.hpp>
 #include <recoup/store/persist.hpp>

@@ -4,6 +4,7 @@
 #include <recoup/classify/default_classifier.hpp>
 #include <recoup/core/encoding.hpp>
 #include <recoup/core/returns.hpp>
+#include <recoup/detail/guarded_call.hpp>
 #include <recoup/durable/detail/operation_run.hpp>
 #include <recoup/durable/operation_interrupted.hpp>
 #include <recoup/durable/step_options.hpp>
@@ -16,13 +17,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <type_traits>
 #include <utility>
-
-#if defined(__GLIBCXX__)
-#include <cxxabi.h>
-#endif
 
 // One step of an operation: looked up, and replayed or recorded.
 
@@ -34,23 +30,8 @@ inline constexpr std::string_view reserved_step_prefix = "recoup:";
 /// Calls `invoke`; whatever it throws becomes a failure, but an interruption and the end of a thread.
 template <class Result, class Invoke>
 Result call_guarded(Invoke&& invoke) {
-    try {
-        return invoke_to_result<Result>(std::forward<Invoke>(invoke));
-    } catch (operation_interrupted const&) {
-        throw;
-    } catch (recovery_error const& caught) {
-        return Result{in_place<failure>{}, caught.failure()};
-    } catch (std::system_error const& caught) {
-        return Result{in_place<failure>{}, failure{std::current_exception(), caught.code()}};
-    }
-#if defined(__GLIBCXX__)
-    catch (abi::__forced_unwind&) {
-        throw;
-    }
-#endif
-    catch (...) {
-        return Result{in_place<failure>{}, failure{std::current_exception()}};
-    }
+    return guarded_call<Result, operation_interrupted>(
+        [&]() -> Result { return invoke_to_result<Result>(std::forward<Invoke>(invoke)); });
 }
 
 inline void classify_by_default(failure& what) noexcept {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <recoup/durable/detail/call_signature.hpp>
+#include <recoup/core/signature.hpp>
 #include <recoup/durable/detail/step_frame.hpp>
 
 #include <cstdint>

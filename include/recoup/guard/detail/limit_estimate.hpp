@@ -50,6 +50,20 @@ class limit_estimate {
         return limit();
     }
 
+    /// Goes on from where it is, within other bounds. Another algorithm measures anew.
+    ///
+    /// Returns: the new limit.
+    std::uint32_t change(concurrency_limit_options const& to) noexcept {
+        if (to.found_by != options_.found_by) {
+            base_ = 0;
+            measuring_ = true;
+            now_ = {};
+        }
+        options_ = to;
+        limit_ = std::clamp(limit_, static_cast<double>(to.least), static_cast<double>(to.most));
+        return limit();
+    }
+
     [[nodiscard]] std::uint32_t limit() const noexcept {
         auto const found = static_cast<std::uint32_t>(limit_);
         return measuring_ && base_ != 0 ? std::min(found, std::max(options_.least, few)) : found;
@@ -83,14 +97,14 @@ class limit_estimate {
             if (now_.count < samples_of_few) return;
             base_ = now_.value();
             measuring_ = false;
-            measure_again_ = saturating_add(sample.ended, options_.remeasure_every);
+            measured_ = sample.ended;
         } else {
             if (now_.count == 1) window_end_ = saturating_add(sample.ended, window_length);
             if (now_.count < window_samples || sample.ended < window_end_) return;
             auto const gradient = std::clamp(options_.tolerance * base_ / now_.value(), 0.5, 2.0);
             // Room to grow; but where few attempts run it is not this limit that is felt.
             if (gradient < 1 || now_.felt) limit_ = limit_ * gradient + std::sqrt(limit_);
-            measuring_ = sample.ended >= measure_again_;
+            measuring_ = sample.ended >= saturating_add(measured_, options_.remeasure_every);
         }
         now_ = mean{.since = sample.ended};
     }
@@ -101,7 +115,7 @@ class limit_estimate {
     bool measuring_ = true;
     mean now_{};
     steady_time window_end_{};
-    steady_time measure_again_{};
+    steady_time measured_{};
     steady_time lowered_ = steady_time::min();
 };
 

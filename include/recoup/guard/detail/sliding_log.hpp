@@ -25,8 +25,7 @@ class sliding_log {
     explicit sliding_log(rate_limit const& limit)
         : places_{std::make_unique<std::atomic<std::uint64_t>[]>(limit.calls)},
           count_{limit.calls},
-          // Rounded up twice, for what halving takes off a moment: never one call too many.
-          span_{static_cast<std::uint64_t>(limit.per.count()) / 2 + 1} {
+          span_{span_of(limit)} {
         // Written in the lap before the first, long enough ago.
         for (std::uint32_t i = 0; i != count_; ++i) places_[i].store(1, std::memory_order_relaxed);
     }
@@ -60,7 +59,17 @@ class sliding_log {
         return duration{static_cast<duration::rep>(2 * wait_for(seen, head, half(now)))};
     }
 
+    /// Goes on with another span. Pre: `limit` has as many calls.
+    void change(rate_limit const& limit) noexcept {
+        span_.store(span_of(limit), std::memory_order_relaxed);
+    }
+
   private:
+    // Rounded up twice, for what halving takes off a moment: never one call too many.
+    static std::uint64_t span_of(rate_limit const& limit) noexcept {
+        return static_cast<std::uint64_t>(limit.per.count()) / 2 + 1;
+    }
+
     [[nodiscard]] std::uint64_t lap(std::uint64_t head) const noexcept {
         return (head / count_) & 1U;
     }
@@ -77,13 +86,13 @@ class sliding_log {
     [[nodiscard]] std::uint64_t wait_for(std::uint64_t seen, std::uint64_t head,
                                          std::uint64_t now) const noexcept {
         if (head < count_) return 0;  // nobody has been here
-        auto const over = (seen >> 1U) + span_;
+        auto const over = (seen >> 1U) + span_.load(std::memory_order_relaxed);
         return over > now ? over - now : 0;
     }
 
     std::unique_ptr<std::atomic<std::uint64_t>[]> places_;
     std::uint32_t count_;
-    std::uint64_t span_;
+    std::atomic<std::uint64_t> span_;
     alignas(64) std::atomic<std::uint64_t> head_{0};
 };
 

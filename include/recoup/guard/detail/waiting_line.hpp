@@ -48,6 +48,9 @@ class waiting_line {
         (one.behind_ ? one.behind_->before_ : last_) = one.before_;
     }
 
+    /// Who is next; null where nobody waits.
+    [[nodiscard]] place* first() const noexcept { return first_; }
+
     /// Tells the first that its wait is over. Returns: false where nobody waits.
     bool admit_first() noexcept {
         if (!first_) return false;

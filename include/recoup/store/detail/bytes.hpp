@@ -3,9 +3,11 @@
 
 #include <recoup/store/record.hpp>
 
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -18,14 +20,21 @@ namespace recoup::inline v1::detail {
 /// Nothing that is kept is larger than this, whatever a store's options say.
 inline constexpr std::size_t record_bytes_limit = std::size_t{512} << 20U;
 
+/// Writes `number` to `to`. Pre: there is room for it.
+template <class Number>
+void place_number(char* to, Number number) noexcept {
+    if constexpr (std::endian::native == std::endian::little) {
+        std::memcpy(to, &number, sizeof number);
+    } else {
+        for (std::size_t i = 0; i != sizeof number; ++i)
+            to[i] = static_cast<char>(static_cast<std::uint64_t>(number) >> (8 * i));
+    }
+}
+
 template <std::integral Number>
 void put_number(std::string& bytes, Number number) {
-    auto rest = static_cast<std::make_unsigned_t<Number>>(number);
-    char packed[sizeof rest];
-    for (auto& byte : packed) {
-        byte = static_cast<char>(static_cast<unsigned char>(rest & 0xFFU));
-        if constexpr (sizeof rest > 1) rest = static_cast<decltype(rest)>(rest >> 8U);
-    }
+    char packed[sizeof number];
+    place_number(packed, number);
     bytes.append(packed, sizeof packed);
 }
 
@@ -45,6 +54,21 @@ inline void put_failure(std::string& bytes, recorded_failure const& what) {
     put_text(bytes, what.message);
 }
 
+/// The number at `from`. Pre: that many bytes are there.
+template <class Number>
+Number number_at(char const* from) noexcept {
+    Number number{};
+    if constexpr (std::endian::native == std::endian::little) {
+        std::memcpy(&number, from, sizeof number);
+    } else {
+        std::uint64_t wide = 0;
+        for (std::size_t i = sizeof number; i-- != 0;)
+            wide = wide << 8U | static_cast<unsigned char>(from[i]);
+        number = static_cast<Number>(wide);
+    }
+    return number;
+}
+
 /// Reads from bytes that may hold anything; never past their end. The first error sticks.
 class byte_reader {
   public:
@@ -52,24 +76,21 @@ class byte_reader {
 
     template <std::integral Number>
     Number number() noexcept {
-        std::make_unsigned_t<Number> value = 0;
-        if (rest_.size() < sizeof value) {
+        if (rest_.size() < sizeof(Number)) {
             fail("it ends too early");
             return 0;
         }
-        for (std::size_t i = sizeof value; i-- != 0;) {
-            if constexpr (sizeof value > 1) value = static_cast<decltype(value)>(value << 8U);
-            value = static_cast<decltype(value)>(value | static_cast<unsigned char>(rest_[i]));
-        }
+        auto const value = number_at<Number>(rest_.data());
         rest_.remove_prefix(sizeof value);
-        return static_cast<Number>(value);
+        return value;
     }
 
-    std::string text(std::size_t bytes_max, char const* wrong) {
+    /// A text, as a view of the bytes.
+    std::string_view text(std::size_t bytes_max, char const* wrong) noexcept {
         auto const size = std::size_t{number<std::uint32_t>()};
         if (wrong_ == nullptr && (size > bytes_max || size > rest_.size())) fail(wrong);
         if (wrong_ != nullptr) return {};
-        std::string text{rest_.substr(0, size)};
+        auto const text = rest_.substr(0, size);
         rest_.remove_prefix(size);
         return text;
     }

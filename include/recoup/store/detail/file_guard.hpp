@@ -4,6 +4,7 @@
 #include <recoup/core/clock.hpp>
 #include <recoup/core/result.hpp>
 #include <recoup/platform/file.hpp>
+#include <recoup/platform/process.hpp>
 #include <recoup/store/detail/fork_registry.hpp>
 #include <recoup/store/detail/store_failure.hpp>
 

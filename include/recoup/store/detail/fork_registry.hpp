@@ -2,13 +2,12 @@
 #pragma once
 
 #include <recoup/platform/file.hpp>
+#include <recoup/platform/process.hpp>
 
 #include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <utility>
-
-#include <pthread.h>
 
 namespace recoup::inline v1::detail {
 
@@ -79,8 +78,8 @@ class fork_registry {
 
   private:
     fork_registry() {
-        ::pthread_atfork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); },
-                         [] { instance().in_child(); });
+        platform::at_fork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); },
+                          [] { instance().in_child(); });
     }
 
     void in_child() noexcept {

@@ -398,7 +398,6 @@ class journal_engine {
     }
 
     void close() noexcept {
-        if (!pair_) return;
         if (guard.in_another_process()) {
             // A child has neither the thread nor the files; only memory, which it gives back.
             if (flusher_.joinable()) flusher_.detach();
@@ -410,7 +409,8 @@ class journal_engine {
         }
         wake_.notify_all();
         if (flusher_.joinable()) flusher_.join();
-        if (options.read_only || stopped() || pair_->session() == 0) return;
+        // Until here the flusher may have been changing to another pair.
+        if (!pair_ || options.read_only || stopped() || pair_->session() == 0) return;
         try {
             if (!sync().has_value()) return;
             std::unique_lock lock{mutex};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/store/detail/bytes.hpp>
 #include <recoup/store/detail/crc32c.hpp>
 #include <recoup/store/detail/membership.hpp>
 
@@ -43,30 +44,6 @@ enum class frame_kind : std::uint8_t {
 inline constexpr std::uint8_t frame_kind_last = 10;
 /// How many frames the head can say are not synced; this or more is "any".
 inline constexpr std::uint64_t frame_lag_limit = 0xFFFFFF;
-
-template <class Number>
-void place_number(char* to, Number number) noexcept {
-    if constexpr (std::endian::native == std::endian::little) {
-        std::memcpy(to, &number, sizeof number);
-    } else {
-        for (std::size_t i = 0; i != sizeof number; ++i)
-            to[i] = static_cast<char>(static_cast<std::uint64_t>(number) >> (8 * i));
-    }
-}
-
-template <class Number>
-Number number_at(char const* from) noexcept {
-    Number number{};
-    if constexpr (std::endian::native == std::endian::little) {
-        std::memcpy(&number, from, sizeof number);
-    } else {
-        std::uint64_t wide = 0;
-        for (std::size_t i = sizeof number; i-- != 0;)
-            wide = wide << 8U | static_cast<unsigned char>(from[i]);
-        number = static_cast<Number>(wide);
-    }
-    return number;
-}
 
 /// What the front of a journal says.
 struct journal_header {

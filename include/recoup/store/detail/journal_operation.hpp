@@ -28,7 +28,9 @@ struct journal_standing {
     system_time due{};
     system_time expires{};
 
-    void take(operation_record const& from) noexcept {
+    /// `Operation`: `operation_record` or `operation_view`.
+    template <class Operation>
+    void take(Operation const& from) noexcept {
         epoch = from.epoch;
         owner = from.owner;
         parent = from.parent;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <recoup/store/detail/due_index.hpp>
-#include <recoup/store/detail/identity_order.hpp>
+#include <recoup/store/detail/journal_names.hpp>
 #include <recoup/store/detail/journal_operation.hpp>
 #include <recoup/store/detail/journal_records.hpp>
 #include <recoup/store/detail/memory_operations.hpp>
@@ -73,13 +73,14 @@ class journal_operations {
 
     /// What has no head after all was read has lost it.
     void finish_replay() {
+        unnamed_ = 0;
         for (auto& [number, one] : entries_) {
-            if (one.head.size != 0 || one.damaged) continue;
+            if (one.head.size != 0) continue;
+            ++unnamed_;
+            if (one.damaged) continue;
             one.damaged = true;
             damages_.push_back({{}, number, 0, 0, "its head is missing"});
         }
-        unnamed_ = 0;
-        for (auto& [number, one] : entries_) unnamed_ += one.head.size == 0 ? 1U : 0U;
     }
     void doubt_all(bool whether) noexcept { doubt_ = whether; }
 
@@ -111,8 +112,8 @@ class journal_operations {
     template <class Log>
     result<started_operation> start(Log& log, operation_record const& head, std::uint64_t owner,
                                     std::uint64_t& sequence) {
-        if (auto const found = numbers_.find(head.id); found != numbers_.end()) {
-            auto there = read(log, *entries_.find(found->second));
+        if (auto const found = names_.find(entries_, head.id)) {
+            auto there = read(log, *entries_.find(*found));
             if (!there.has_value()) return there.error();
             return started_operation{std::move(there).assume_value(), false};
         }
@@ -131,16 +132,16 @@ class journal_operations {
         record.epoch = 1;
         record.owner = owner;
         auto const payload = encode_operation(record);
-        auto const named = numbers_.emplace(head.id, number).first;
         auto const placed = entries_.emplace(number, journal_operation{}).first;
         auto& one = placed->second;
         auto undo = [&] {
             unlist(number, one);
+            names_.remove(one.id, number);
             entries_.erase(placed);
-            numbers_.erase(named);
         };
         try {
             one.id = head.id;
+            names_.add(one.id, number);
             one.take(record);
             if (record.cancel_requested) cancelled_.insert(number);
             list(number, one);
@@ -231,7 +232,7 @@ class journal_operations {
                                                        (what.release ? 4U : 0U)));
         put_number(payload, static_cast<std::uint32_t>(what.steps.size()));
         if (what.head != nullptr) {
-            take_head(head, *what.head);
+            take_head(head, what);
             if (what.release) head.owner = 0;
             put_text(payload, encode_operation(head));
         }
@@ -306,12 +307,12 @@ class journal_operations {
 
     template <class Log>
     result<std::optional<operation_record>> find(Log const& log, operation_ref id) const {
-        auto const found = numbers_.find(id);
-        if (found == numbers_.end()) {
+        auto const found = names_.find(entries_, id);
+        if (!found) {
             if (unnamed_ != 0 || doubt_) return corrupt(operation_id{id}, 0);
             return std::optional<operation_record>{};
         }
-        auto head = read(log, *entries_.find(found->second));
+        auto head = read(log, *entries_.find(*found));
         if (!head.has_value()) return head.error();
         return std::optional{std::move(head).assume_value()};
     }
@@ -488,9 +489,7 @@ class journal_operations {
         live_bytes_ -= one.bytes;
         unlist(number, one);
         cancelled_.erase(number);
-        if (auto const named = numbers_.find(one.id);
-            named != numbers_.end() && named->second == number)
-            numbers_.erase(named);
+        names_.remove(one.id, number);
         entries_.erase(which);
     }
 
@@ -501,12 +500,12 @@ class journal_operations {
 
     char const* replay_head(std::uint64_t number, journal_operation& one, std::string_view bytes,
                             std::uint64_t at, std::size_t side) {
-        auto head = decode_operation(bytes);
+        auto head = decode_operation<operation_view>(bytes);
         if (head.wrong != nullptr) return head.wrong;
         if (head.value->number != number) return "it is another operation's";
         if (one.head.size == 0) {
-            one.id = head.value->id;
-            numbers_.insert_or_assign(one.id, number);
+            one.id = operation_id{head.value->id};
+            names_.note(number);
         }
         latest_ = std::max(latest_, head.value->updated);
         one.take(*head.value);
@@ -540,7 +539,7 @@ class journal_operations {
     std::size_t operations_max_;
     std::size_t bytes_max_;
     table entries_;
-    std::map<operation_id, std::uint64_t, identity_order> numbers_;
+    mutable journal_names names_;  ///< puts itself in order when it is asked
     due_index due_;
     std::set<std::uint64_t> owners_;
     std::set<std::uint64_t> cancelled_;

@@ -5,6 +5,7 @@
 #include <recoup/store/detail/operation_codec.hpp>
 #include <recoup/store/detail/sleep_began.hpp>
 #include <recoup/store/detail/store_failure.hpp>
+#include <recoup/store/detail/wish_after.hpp>
 #include <recoup/store/durable_store.hpp>
 
 #include <algorithm>
@@ -51,9 +52,10 @@ inline bool is_due(operation_record const& what, system_time now) noexcept {
     return what.due <= now || sleep_began(what.due, what.delay) > now;
 }
 
-/// What a write of a head takes over, and what it leaves as it was.
-inline void take_head(operation_record& stored, operation_record const& given) {
-    auto next = given;
+/// What a write of a head takes over, and what it leaves as it was. Pre: it has a head.
+inline void take_head(operation_record& stored, operation_write const& what) {
+    auto next = *what.head;
+    next.cancel_requested = wish_after(stored.cancel_requested, what);
     next.id = std::move(stored.id);
     next.number = stored.number;
     next.epoch = stored.epoch;
@@ -173,7 +175,7 @@ class memory_operations {
 
         // What may throw comes first: a write is whole or has not been.
         auto head = what.head != nullptr ? std::optional{stored.head} : std::nullopt;
-        if (head) take_head(*head, *what.head);
+        if (head) take_head(*head, what);
         std::map<std::uint32_t, step_record> steps;
         for (auto const& step : what.steps) steps.insert_or_assign(step.index, step);
 

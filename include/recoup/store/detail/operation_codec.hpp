@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/core/identity.hpp>
+#include <recoup/core/time.hpp>
 #include <recoup/store/detail/bytes.hpp>
 #include <recoup/store/detail/crc32c.hpp>
 #include <recoup/store/operation_record.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -107,6 +110,33 @@ inline std::string encode_step(std::uint64_t number, step_record const& what) {
     return bytes;
 }
 
+/// An operation as some bytes hold it: an `operation_record` whose texts are views of them.
+struct operation_view {
+    operation_ref id{};
+    std::uint64_t number = 0;
+    std::uint64_t epoch = 0;
+    std::uint64_t owner = 0;
+    std::uint64_t parent = 0;
+    operation_status status = operation_status::pending;
+    bool cancel_requested = false;
+    bool undoing = false;
+    std::uint64_t fingerprint = 0;
+    std::uint32_t generation = 1;
+    std::uint32_t recoveries = 0;
+    std::array<std::uint8_t, 16> token{};
+    duration delay{};
+    system_time due{};
+    system_time created{};
+    system_time updated{};
+    system_time expires{};
+    std::string_view version{};
+    std::string_view input{};
+    std::string_view progress{};
+    std::string_view note{};
+    std::optional<std::string_view> result{};
+    std::optional<recorded_failure> last_failure{};
+};
+
 /// What was read from some bytes: a value, or what is wrong with them.
 template <class T>
 struct decoded {
@@ -132,13 +162,15 @@ decoded<T> check_frame(std::string_view bytes, std::size_t bytes_min) {
 
 /// The operation that `bytes` encode. Any other bytes, whatever they hold, are refused with a reason.
 ///
+/// `Operation`: `operation_record`, or `operation_view`, which copies nothing but a failure.
 /// Throws: std::bad_alloc, for no more than the bytes' own size.
-inline decoded<operation_record> decode_operation(std::string_view bytes) {
-    if (auto bad = check_frame<operation_record>(bytes, operation_head_bytes + 7 * 4 + 4);
+template <class Operation = operation_record>
+decoded<Operation> decode_operation(std::string_view bytes) {
+    if (auto bad = check_frame<Operation>(bytes, operation_head_bytes + 7 * 4 + 4);
         bad.wrong != nullptr)
         return bad;
     byte_reader from{bytes.substr(5, bytes.size() - 9)};
-    operation_record what;
+    Operation what;
     auto const status = from.number<std::uint8_t>();
     from.require(status >= 1 && status <= 7, "its status is unknown");
     what.status = static_cast<operation_status>(status);

@@ -152,7 +152,6 @@ class postgres_engine {
             auto found = on.run(postgres_query::by_number, which, until);
             if (found.failed()) return std::move(found.problem);
             auto why = writes.judge(one, found.rows, false);
-            if (!why && !one.verdict) why = postgres_operations::not_effective();
             return why ? why : back(on, until);
         }
         one.verdict.emplace(write_receipt{had.rows.integer(0, 1) == 1});
@@ -161,7 +160,7 @@ class postgres_engine {
         auto done = on.run("COMMIT", {}, until);
         if (done.failed()) return std::move(done.problem);
         if (std::string_view{PQcmdStatus(done.rows.get())} != "COMMIT")
-            return postgres_operations::not_effective();
+            return one.unchanged.another();
         owners.wrote(on, {as_unsigned(had.rows.integer(0, 2))}, until);
         return std::nullopt;
     }

@@ -26,6 +26,25 @@ inline bool may_succeed_again(postgres_problem const& why) noexcept {
     return why.state == "40001" || why.state == "40P01";
 }
 
+/// A write that should have changed a row and did not has met somebody in between, and is tried again; where
+/// that goes on, the server does otherwise than it says.
+class unchanged_rows {
+  public:
+    /// Why this try came to nothing.
+    [[nodiscard]] postgres_problem another() {
+        constexpr unsigned tries_max = 8;
+        postgres_problem why{"40001", "it changed no row; expected 1", false, {}};
+        if (++tries_ >= tries_max) {
+            why.state = "";
+            why.code = store_errc::corrupt;
+        }
+        return why;
+    }
+
+  private:
+    unsigned tries_ = 0;
+};
+
 /// Whether the server ends the connection with this: it is shut down, restarted, or was told to.
 inline bool ends_connection(std::string_view state) noexcept {
     return state.starts_with("57P") || state.starts_with("08") || state == "25P03" ||

@@ -69,27 +69,30 @@ class postgres_operations {
 
     result<operation_record> take(std::uint64_t number, std::uint64_t epoch, std::uint64_t owner) {
         auto const mark = claim_mark();
+        unchanged_rows unchanged;
         std::optional<result<operation_record>> verdict;
-        auto const done = pool_->use(
-            "taking operation " + std::to_string(number), unlimited,
-            [&](postgres_connection& on, bool again, steady_time until) -> problem {
-                if (auto why = postgres_owners::bury(on, until)) return why;
-                postgres_values values;
-                values.integer(as_signed(number)).integer(as_signed(epoch));
-                values.integer(as_signed(owner)).integer(mark);
-                auto taken = on.run(postgres_query::take, values, until);
-                if (taken.failed()) return std::move(taken.problem);
-                if (taken.rows.size() == 0)
-                    return why_not_free(on, number, epoch, again ? mark : 0, until, verdict);
-                verdict.emplace(judged(operation_in(taken.rows, 0)));
-                return std::nullopt;
-            });
+        auto const done =
+            pool_->use("taking operation " + std::to_string(number), unlimited,
+                       [&](postgres_connection& on, bool again, steady_time until) -> problem {
+                           if (auto why = postgres_owners::bury(on, until)) return why;
+                           postgres_values values;
+                           values.integer(as_signed(number)).integer(as_signed(epoch));
+                           values.integer(as_signed(owner)).integer(mark);
+                           auto taken = on.run(postgres_query::take, values, until);
+                           if (taken.failed()) return std::move(taken.problem);
+                           if (taken.rows.size() == 0)
+                               return why_not_free(on, number, epoch, again ? mark : 0, until,
+                                                   unchanged, verdict);
+                           verdict.emplace(judged(operation_in(taken.rows, 0)));
+                           return std::nullopt;
+                       });
         if (!done.has_value()) return done.error();
         return std::move(*verdict);
     }
 
     result<void> request_cancel(std::uint64_t number) {
         bool noted = false;
+        unchanged_rows unchanged;
         std::optional<failure> refused;
         auto const done =
             pool_->use("asking operation " + std::to_string(number) + " to end", unlimited,
@@ -106,7 +109,7 @@ class postgres_operations {
                                refused = no_operation(number);
                            } else {
                                auto const read = operation_in(found.rows, 0);
-                               if (read.wrong == nullptr) return not_effective();
+                               if (read.wrong == nullptr) return unchanged.another();
                                refused = damaged(read);
                            }
                            return std::nullopt;
@@ -117,6 +120,7 @@ class postgres_operations {
     }
 
     result<void> remove(std::uint64_t number, std::uint64_t epoch) {
+        unchanged_rows unchanged;
         std::optional<result<operation_record>> verdict;
         bool gone = false;
         auto const done = pool_->use(
@@ -136,7 +140,7 @@ class postgres_operations {
                 if (auto why = on.run_together(pieces, rows, until)) return why;
                 gone = rows[0].changed() == 1;
                 if (gone) return std::nullopt;
-                auto why = why_not_free(on, number, epoch, 0, until, verdict);
+                auto why = why_not_free(on, number, epoch, 0, until, unchanged, verdict);
                 // What an earlier try, whose answer was lost, has removed.
                 gone = again && verdict && verdict->has_error() &&
                        verdict->error().code() == make_error_code(store_errc::fenced);
@@ -250,10 +254,6 @@ class postgres_operations {
                              where + "is damaged: " + read.wrong + "; it was left as it is");
     }
 
-    static postgres_problem not_effective() {
-        return {"40001", "it changed no row; expected 1", false, {}};
-    }
-
     static constexpr int rows_at_once = 256;
 
   private:
@@ -329,7 +329,7 @@ class postgres_operations {
 
     /// Why an operation could not be taken or removed; `mark`: of a take that may have been done before.
     problem why_not_free(postgres_connection& on, std::uint64_t number, std::uint64_t epoch,
-                         std::int64_t mark, steady_time until,
+                         std::int64_t mark, steady_time until, unchanged_rows& unchanged,
                          std::optional<result<operation_record>>& verdict) {
         auto found =
             on.run(postgres_query::by_number, postgres_values{}.integer(as_signed(number)), until);
@@ -348,7 +348,7 @@ class postgres_operations {
         else if (read.record.owner != 0)
             verdict.emplace(owned(read.record));
         else
-            return not_effective();  // it was given back in between
+            return unchanged.another();  // it was given back in between
         return std::nullopt;
     }
 

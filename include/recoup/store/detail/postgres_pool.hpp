@@ -4,6 +4,7 @@
 #include <recoup/core/clock.hpp>
 #include <recoup/core/result.hpp>
 #include <recoup/platform/file.hpp>
+#include <recoup/platform/process.hpp>
 #include <recoup/store/detail/postgres_connection.hpp>
 #include <recoup/store/detail/postgres_settings.hpp>
 #include <recoup/store/detail/postgres_target.hpp>

@@ -57,7 +57,7 @@ class postgres_records {
 
     result<void> erase(operation_ref id, std::uint64_t revision, duration at_most) {
         std::optional<failure> refused;
-        unsigned tries = 0;
+        unchanged_rows unchanged;
         auto const done = pool_->use(
             "erasing record " + display(id), at_most,
             [&](postgres_connection& on, bool,
@@ -72,7 +72,7 @@ class postgres_records {
                 if (found.failed()) return std::move(found.problem);
                 if (found.rows.size() == 0) return std::nullopt;
                 auto const there = static_cast<std::uint64_t>(found.rows.integer(0, 3));
-                if (there == revision) return ineffective(tries);
+                if (there == revision) return unchanged.another();
                 refused = conflict(id, revision, there);
                 return std::nullopt;
             });
@@ -226,18 +226,6 @@ class postgres_records {
                              where + "is damaged: " + read.wrong + "; it was left as it is");
     }
 
-    // A write that should have changed a row and did not met somebody in between; it is tried again, unless
-    // that goes on: then the server does otherwise than it says.
-    static postgres_problem ineffective(unsigned& tries) {
-        constexpr unsigned tries_max = 8;
-        postgres_problem why{"40001", "it changed no row; expected 1", false, {}};
-        if (++tries == tries_max) {
-            why.state = "";
-            why.code = store_errc::corrupt;
-        }
-        return why;
-    }
-
     // The revision of a new record is a new number, with room below the next one for the record's saves:
     // none of an earlier record of this identity comes again.
     static constexpr unsigned saves_bits = 24;
@@ -281,7 +269,7 @@ class postgres_records {
                                 std::uint64_t const& revision) {
         auto const mark = new_mark();
         std::optional<failure> refused;
-        unsigned tries = 0;
+        unchanged_rows unchanged;
         auto const done = pool_->use(
             "saving record " + display(what.id), at_most,
             [&](postgres_connection& on, bool again,
@@ -299,7 +287,7 @@ class postgres_records {
                 auto const stored = read_one(found.rows, what.id);
                 auto const there =
                     stored.has_value() && stored.value() ? stored.value()->revision : 0;
-                if (stored.has_value() && there == what.revision) return ineffective(tries);
+                if (stored.has_value() && there == what.revision) return unchanged.another();
                 refused =
                     stored.has_value() ? conflict(what.id, what.revision, there) : stored.error();
                 return std::nullopt;

@@ -47,7 +47,7 @@ class postgres_starts {
 
   private:
     result<void> run(std::span<postgres_start* const> all) {
-        unsigned tries = 0;
+        unchanged_rows unchanged;
         return pool_->use("starting " + std::to_string(all.size()) + " operations", unlimited,
                           [&](postgres_connection& on, bool, steady_time until) -> problem {
                               auto const round = pending(all);
@@ -59,12 +59,7 @@ class postgres_starts {
                               if (auto why = look(on, left, until)) return why;
                               if (pending(all).empty()) return std::nullopt;
                               // One was there, and was removed before it was looked at.
-                              auto why = postgres_operations::not_effective();
-                              if (++tries == tries_max) {
-                                  why.state = "";
-                                  why.code = store_errc::corrupt;
-                              }
-                              return why;
+                              return unchanged.another();
                           });
     }
 
@@ -182,7 +177,6 @@ class postgres_starts {
         return std::nullopt;
     }
 
-    static constexpr unsigned tries_max = 8;
     postgres_pool* pool_;
     postgres_operations* operations_;
 };

@@ -25,7 +25,7 @@ struct postgres_write {
     operation_write const* what;
     std::int64_t mark;
     std::optional<result<write_receipt>> verdict{};
-    unsigned tries = 0;
+    unchanged_rows unchanged{};
 };
 
 /// Writes operations, many in one statement, each with a verdict of its own.
@@ -63,6 +63,8 @@ class postgres_writes {
     }
 
     /// What became of a write that the fence did not let through, by the row as it is now.
+    ///
+    /// Returns: a problem where it is to be tried again, or was too often; else it has a verdict.
     problem judge(postgres_write& one, postgres_rows const& rows, bool again) {
         auto const number = one.what->number;
         auto row = 0;
@@ -86,17 +88,14 @@ class postgres_writes {
                                              " was written under the same epoch while the answer "
                                              "to this write was lost; whether it was done is not "
                                              "known"));
-        else if (++one.tries == tries_max)
-            return postgres_problem{"", "it changed no row; expected 1", false,
-                                    store_errc::corrupt};
-        else if (read.mark >= one.mark)
-            one.mark = raise_mark(read.mark);
+        else {
+            if (read.mark >= one.mark) one.mark = raise_mark(read.mark);
+            return one.unchanged.another();
+        }
         return std::nullopt;
     }
 
   private:
-    static constexpr unsigned tries_max = 8;
-
     std::int64_t raise_mark(std::int64_t above) noexcept {
         auto last = mark_.load(std::memory_order_relaxed);
         while (last < above &&
@@ -143,7 +142,11 @@ class postgres_writes {
             return;
         }
         auto const& head = *what.head;
-        to.cancel.add(std::int64_t{head.cancel_requested ? 1 : 0});
+        // Null: as it is in the row when that is locked. Only there is a wish known that has just come.
+        if (head.cancel_requested || what.drop_wish)
+            to.cancel.add(std::int64_t{head.cancel_requested ? 1 : 0});
+        else
+            to.cancel.add_null();
         to.status.add(static_cast<std::int64_t>(head.status));
         to.due.add(stamp_of(head.due));
         to.slept.add(slept_at(head));
@@ -232,7 +235,7 @@ class postgres_writes {
             on.run(postgres_query::states, postgres_values{}.array(std::move(numbers)), until);
         if (found.failed()) return std::move(found.problem);
         for (auto* one : refused)
-            if (auto why = judge(*one, found.rows, again)) {
+            if (auto why = judge(*one, found.rows, again); why && !may_succeed_again(*why)) {
                 one->verdict.emplace(failure_of(*why, "writing an operation", pool_->shown()));
             }
         return std::nullopt;

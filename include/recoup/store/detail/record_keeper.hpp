@@ -51,7 +51,7 @@ class record_keeper {
     using store_type = std::remove_cvref_t<decltype(std::declval<Persistence const&>().store())>;
     /// Whether the store keeps an operation that needs no record in a slot.
     static constexpr bool has_slots = slotted<store_type>;
-    using claim_type = typename claim_of<store_type>::type;
+    using claim_type = typename claim_of<store_type, Driver::runs>::type;
 
     /// How writing to the record ended.
     enum class writing : std::uint8_t {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <recoup/core/identity.hpp>
+#include <recoup/core/thread_mark.hpp>
 #include <recoup/core/time.hpp>
 
 #include <condition_variable>
@@ -21,12 +22,6 @@
 
 namespace recoup::inline v1::detail {
 
-/// Tells threads apart, and no more.
-inline void const* this_thread_mark() noexcept {
-    thread_local char const mark = 0;
-    return &mark;
-}
-
 /// Tells types apart without RTTI.
 template <class T>
 inline constexpr char type_mark = 0;
@@ -40,6 +35,8 @@ struct running_operation {
     void const* runner = this_thread_mark();
     void const* result_type = nullptr;
     std::shared_ptr<void const> result{};  ///< made only where somebody waits
+    /// Wakes those who cannot block; has no state before the first of them.
+    std::stop_source wake{std::nostopstate};
 };
 
 /// All running operations of the process that have a record: one instance across shared libraries.
@@ -126,6 +123,42 @@ inline join_end await(running_operation& running, std::stop_token const& stop, d
     return stop.stop_requested() ? join_end::stopped : join_end::timed_out;
 }
 
+/// One who waits for another call's result, and blocks no thread for it.
+///
+/// Thread safety: none; but the runner may end at any time.
+class suspended_join {
+  public:
+    /// Throws: std::bad_alloc.
+    explicit suspended_join(std::shared_ptr<running_operation> running)
+        : running_{std::move(running)} {
+        std::lock_guard const lock{running_->mutex};
+        if (!running_->wake.stop_possible()) running_->wake = std::stop_source{};
+        if (running_->done) running_->wake.request_stop();
+        wake_ = running_->wake.get_token();
+        ++running_->waiting;
+    }
+    suspended_join(suspended_join const&) = delete;
+    suspended_join& operator=(suspended_join const&) = delete;
+    ~suspended_join() {
+        std::lock_guard const lock{running_->mutex};
+        --running_->waiting;
+    }
+
+    /// Triggered where the operation ends, also where it has ended before.
+    [[nodiscard]] std::stop_token const& wake() const noexcept { return wake_; }
+
+    /// How the wait has ended. `stopped`: whether a stop was asked for.
+    [[nodiscard]] join_end end(bool stopped) const {
+        std::lock_guard const lock{running_->mutex};
+        if (running_->done) return join_end::done;
+        return stopped ? join_end::stopped : join_end::timed_out;
+    }
+
+  private:
+    std::shared_ptr<running_operation> running_;
+    std::stop_token wake_{};
+};
+
 /// The runner's side: leaves the registry when it goes, with or without a result.
 class running_claim {
   public:
@@ -135,8 +168,10 @@ class running_claim {
     ~running_claim() { release(); }
 
     /// Returns: null when it is ours now, else the one who runs it.
-    std::shared_ptr<running_operation> enter(void const* store, operation_ref id) {
-        auto found = running_registry::instance().enter_at({store, id.space, id.name, id.key});
+    std::shared_ptr<running_operation> enter(void const* store, operation_ref id,
+                                             void const* runner = this_thread_mark()) {
+        auto found =
+            running_registry::instance().enter_at({store, id.space, id.name, id.key}, runner);
         if (!found.fresh) return std::move(found.entry);
         place_ = found.at;
         entry_ = std::move(found.entry);
@@ -145,13 +180,15 @@ class running_claim {
 
     /// Makes an operation ours that is: whoever waits for it has entered it in our name, or nobody has.
     /// What another one has begun meanwhile stays that one's, and who waits then waits for it.
-    void adopt(void const* store, operation_ref id) {
-        take(running_registry::instance().enter_at({store, id.space, id.name, id.key}));
+    void adopt(void const* store, operation_ref id, void const* runner = this_thread_mark()) {
+        take(running_registry::instance().enter_at({store, id.space, id.name, id.key}, runner),
+             runner);
     }
 
     /// The same, if somebody who waits has entered it in our name; else nothing. Needs no memory.
-    void adopt_entered(void const* store, operation_ref id) noexcept {
-        take(running_registry::instance().find({store, id.space, id.name, id.key}));
+    void adopt_entered(void const* store, operation_ref id,
+                       void const* runner = this_thread_mark()) noexcept {
+        take(running_registry::instance().find({store, id.space, id.name, id.key}), runner);
     }
 
     [[nodiscard]] bool held() const noexcept { return entry_ != nullptr; }
@@ -180,17 +217,20 @@ class running_claim {
     void release() noexcept {
         if (!entry_) return;
         running_registry::instance().leave(place_);
+        auto wake = std::stop_source{std::nostopstate};
         {
             std::lock_guard lock{entry_->mutex};
             entry_->done = true;
+            wake.swap(entry_->wake);
         }
         entry_->ended.notify_all();
+        wake.request_stop();
         entry_.reset();
     }
 
   private:
-    void take(running_registry::entered found) noexcept {
-        if (!found.entry || found.entry->runner != this_thread_mark()) return;
+    void take(running_registry::entered found, void const* runner) noexcept {
+        if (!found.entry || found.entry->runner != runner) return;
         place_ = found.at;
         entry_ = std::move(found.entry);
     }
@@ -199,6 +239,14 @@ class running_claim {
     // used, which is most of them, costs two words.
     running_registry::table::iterator place_{};
     std::shared_ptr<running_operation> entry_{};
+};
+
+/// The same of a coroutine, which no thread stands for: an address of its own does.
+class coroutine_claim : public running_claim {
+  public:
+    std::shared_ptr<running_operation> enter(void const* store, operation_ref id) {
+        return running_claim::enter(store, id, this);
+    }
 };
 
 }  // namespace recoup::inline v1::detail

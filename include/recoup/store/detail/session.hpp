@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -36,6 +37,7 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
     using keeper::driver_;
     using keeper::end_success;
     using keeper::ensure_record;
+    using keeper::fenced_;
     using keeper::fingerprint_;
     using keeper::fresh_record;
     using keeper::has_slots;
@@ -50,6 +52,7 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
     using keeper::save;
     using keeper::stores_result;
     using keeper::trouble_;
+    using keeper::unprotected_;
     using keeper::unseen_;
     using typename keeper::value_type;
     using typename keeper::writing;
@@ -63,10 +66,106 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
     std::optional<Result> open() {
         if constexpr (has_slots)
             if (begin_in_slot()) return std::nullopt;
-        return open_record();
+        return open_and_wait();
+    }
+
+    // ---- the same step by step, for drivers that must not block: none of the steps waits, other than for the store
+
+    /// What follows a step of opening.
+    struct opening {
+        enum {
+            go,       ///< make an attempt
+            end,      ///< with `outcome`
+            join,     ///< wait for `other`, then tell `joined`
+            wait,     ///< for `delay`, then tell `waited`
+            again,    ///< the record has changed since
+            claimed,  ///< look once more, for nobody else in this process can change it now
+        } next = go;
+        std::optional<Result> outcome{};
+        std::shared_ptr<running_operation> other{};
+        duration delay{};
+    };
+
+    /// Opens where that takes no call of the store. Returns: whether it did; else `open_record` does.
+    bool open_at_once() {
+        if constexpr (has_slots)
+            if (begin_in_slot()) return true;
+        if (policy_.options().when != persist_when::failure || !may_keep_result() ||
+            !key_is_valid() || may_exist())
+            return false;
+        driver_.state().sink = this;
+        return true;
+    }
+
+    [[gnu::noinline]] opening open_record() {
+        if (!key_is_valid())
+            return end_with(failure{category::invalid_input, errc::key_invalid},
+                            stop_reason::not_retryable);
+        if (!may_keep_result())
+            return end_with(failure{category::configuration, errc::result_unstorable},
+                            stop_reason::not_retryable);
+        driver_.state().sink = this;
+        return settle(look());
+    }
+
+    /// Goes on where the call that runs the operation has ended, or the wait for that.
+    opening joined(running_operation const& other, join_end how) {
+        switch (how) {
+            case join_end::stopped:
+                return end_with(failure{category::cancelled, errc::cancelled},
+                                stop_reason::cancelled);
+            case join_end::timed_out:
+                return end_with(failure{category::unknown, errc::deadline_exceeded},
+                                stop_reason::deadline);
+            case join_end::done: break;
+        }
+        if constexpr (std::is_copy_constructible_v<Result>) {
+            if (other.result && other.result_type == &type_mark<Result>)
+                return {.next = opening::end,
+                        .outcome = *static_cast<Result const*>(other.result.get())};
+        }
+        if (other.result || !std::is_copy_constructible_v<Result>)
+            return end_with(failure{category::defect, errc::already_running}, stop_reason::busy);
+        return settle({.next = opening::again});  // its runner left without a result
+    }
+
+    /// Goes on where the wait for the attempt that was due has ended. `over`: whether it was not cut short.
+    opening waited(bool over) {
+        if (over) return {};
+        return finish_resumed(failure{category::cancelled, errc::cancelled},
+                              stop_reason::cancelled);
     }
 
   private:
+    std::optional<Result> open_and_wait() {
+        auto at = open_record();
+        while (true) {
+            switch (at.next) {
+                case opening::end: return std::move(at.outcome);
+                case opening::join:
+                    at = joined(*at.other, await(*at.other, driver_.stop_token(), driver_.left()));
+                    break;
+                case opening::wait: at = waited(driver_.wait(at.delay)); break;
+                default: return std::nullopt;
+            }
+        }
+    }
+
+    /// Looks again until nothing has changed in between: each round ends, or has seen another call change the record.
+    opening settle(opening at) {
+        for (; at.next == opening::again || at.next == opening::claimed; at = look()) {
+            if (++rounds_ == rounds_max)
+                return end_with(failure{category::service_unavailable, errc::already_running},
+                                stop_reason::busy);
+            if (at.next == opening::again) start_over();
+        }
+        return at;
+    }
+
+    bool may_keep_result() const noexcept {
+        return stores_result || policy_.options().retain <= duration{};
+    }
+
     /// Records the intent of an operation of which nothing is known in a slot: as durable as a record
     /// would be, and one is made when it is needed. The path of nearly all calls, and so a short one.
     bool begin_in_slot() {
@@ -78,27 +177,6 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
         driver_.state().sink = this;
         driver_.emit(event_kind::recorded);
         return true;
-    }
-
-    [[gnu::noinline]] std::optional<Result> open_record() {
-        if (!key_is_valid())
-            return refuse(failure{category::invalid_input, errc::key_invalid},
-                          stop_reason::not_retryable);
-        if constexpr (!stores_result) {
-            if (policy_.options().retain > duration{})
-                return refuse(failure{category::configuration, errc::result_unstorable},
-                              stop_reason::not_retryable);
-        }
-        driver_.state().sink = this;
-        // Each round either ends or has seen another call change the record in between.
-        for (auto round = 0; round != rounds_max; ++round) {
-            auto end = look();
-            if (end.next == opening::go) return std::nullopt;
-            if (end.next == opening::end) return std::move(end.outcome);
-            if (end.next == opening::again) start_over();
-        }
-        return refuse(failure{category::service_unavailable, errc::already_running},
-                      stop_reason::busy);
     }
 
   public:
@@ -137,6 +215,8 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
         if (end == writing::done && moved_on) driver_.emit(event_kind::checkpoint_saved);
         return refused(end);
     }
+    void leaves() noexcept override { driver_.tell_later(); }
+    void returns() noexcept override { driver_.tell_now(); }
 
     /// A success that must not be given to the caller, and why.
     struct lost_success {
@@ -157,6 +237,16 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
         return record_succeeded(outcome);
     }
 
+    /// Whether the end of a success is written.
+    bool writes_success() const noexcept {
+        return record_ && record_->revision != 0 && !unprotected_ && !fenced_;
+    }
+
+    /// Whether the end of `last` is written.
+    bool writes_failure(failure const& last) const noexcept {
+        return !left_ && (record_ || last.attempts() != 0);
+    }
+
   private:
     [[gnu::noinline]] std::optional<lost_success> record_succeeded(Result const& outcome) {
         auto const end = end_success(outcome);
@@ -170,7 +260,7 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
   public:
     /// Ends the record of a failure.
     void failed(failure const& last) {
-        if (left_ || (!record_ && last.attempts() == 0)) return claim_.release();
+        if (!writes_failure(last)) return claim_.release();
         if (ensure_record() == writing::done) {
             auto& kept = *record_;
             kept.status = record_status::failed;
@@ -189,18 +279,7 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
     void leave() noexcept { left_ = true; }
 
   private:
-    static constexpr int rounds_max = 64;
-
-    /// What `open` does after one look at the record.
-    struct opening {
-        enum {
-            go,       ///< make an attempt
-            end,      ///< with `outcome`
-            again,    ///< the record has changed since
-            claimed,  ///< look once more, for nobody else in this process can change it now
-        } next = go;
-        std::optional<Result> outcome{};
-    };
+    static constexpr int rounds_max = 64;  ///< of looks at the record
 
     bool may_exist() const noexcept {
         if constexpr (requires {
@@ -219,7 +298,7 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
     }
 
     opening end_with(failure what, stop_reason why) {
-        return {opening::end, refuse(std::move(what), why)};
+        return {.next = opening::end, .outcome = refuse(std::move(what), why)};
     }
 
     /// One look at the record, and what follows from it.
@@ -263,7 +342,7 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
             }
         }
         if (!claim_.held())
-            if (auto other = claim_.enter(&policy_.store(), id_)) return join(*other);
+            if (auto other = claim_.enter(&policy_.store(), id_)) return join(std::move(other));
         record_ = fresh_record();
         return save_first();
     }
@@ -273,7 +352,7 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
         switch (save(/*first=*/true)) {
             case writing::done:
             case writing::unprotected: break;
-            case writing::busy: return {opening::again};
+            case writing::busy: return {.next = opening::again};
             case writing::refused: return end_with(std::move(trouble_), stop_reason::store_failed);
         }
         return {};
@@ -288,10 +367,11 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
         if (!over && found.fingerprint != *fingerprint_)
             return end_with(failure{category::invalid_input, errc::input_mismatch},
                             stop_reason::input_mismatch);
-        if (!over && found.status == record_status::succeeded) return {opening::end, replay(found)};
+        if (!over && found.status == record_status::succeeded)
+            return {.next = opening::end, .outcome = replay(found)};
         if (!claim_.held()) {
-            if (auto other = claim_.enter(&policy_.store(), id_)) return join(*other);
-            return {opening::claimed};  // it may have ended between our look and our claim
+            if (auto other = claim_.enter(&policy_.store(), id_)) return join(std::move(other));
+            return {.next = opening::claimed};  // it may have ended between our look and our claim
         }
         return over ? next_generation(std::move(found), expired) : resume(std::move(found));
     }
@@ -345,7 +425,6 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
                                   .by_category = found.spent_by_category,
                                   .previous_delay = found.delay};
         auto next = step{.next = step::action::attempt};
-        auto last = found.last_failure;
         record_ = std::move(found);
         driver_.continue_from(spent);
         if (in_flight) {
@@ -371,48 +450,34 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
                 {.attempt = record_->attempts == UINT32_MAX ? UINT32_MAX : record_->attempts + 1});
             auto const code = next.why == stop_reason::not_idempotent ? errc::process_ended
                                                                       : errc::crash_budget_spent;
-            return {opening::end,
-                    driver_.finish(last ? restored(*last) : failure{category::unknown, code},
-                                   next.why)};
+            return finish_resumed(failure{category::unknown, code}, next.why);
         }
         put(spent);
         if (auto opened = save_first(); opened.next != opening::go) return opened;
         if (driver_.left() <= next.delay)
-            return {opening::end,
-                    driver_.finish(last ? restored(*last)
-                                        : failure{category::unknown, errc::deadline_exceeded},
-                                   stop_reason::deadline)};
-        if (!driver_.wait(next.delay))
-            return {opening::end,
-                    driver_.finish(
-                        last ? restored(*last) : failure{category::cancelled, errc::cancelled},
-                        stop_reason::cancelled)};
-        return {};
+            return finish_resumed(failure{category::unknown, errc::deadline_exceeded},
+                                  stop_reason::deadline);
+        return {.next = opening::wait, .delay = next.delay};
+    }
+
+    /// Ends before an attempt was made, with what the last one failed with, where that is known.
+    opening finish_resumed(failure otherwise, stop_reason why) {
+        auto const& last = record_->last_failure;
+        return {.next = opening::end,
+                .outcome = driver_.end_resumed(last ? restored(*last) : std::move(otherwise), why)};
     }
 
     /// Another call runs the operation.
-    opening join(running_operation& other) {
-        if (other.runner == this_thread_mark())
-            return end_with(failure{category::defect, errc::joins_itself}, stop_reason::busy);
+    opening join(std::shared_ptr<running_operation> other) {
+        if constexpr (Driver::runs == runs_as::call) {
+            if (other->runner == this_thread_mark())
+                return end_with(failure{category::defect, errc::joins_itself}, stop_reason::busy);
+        }
         driver_.emit(event_kind::operation_joined);
-        switch (await(other, driver_.stop_token(), driver_.left())) {
-            case join_end::stopped:
-                return end_with(failure{category::cancelled, errc::cancelled},
-                                stop_reason::cancelled);
-            case join_end::timed_out:
-                return end_with(failure{category::unknown, errc::deadline_exceeded},
-                                stop_reason::deadline);
-            case join_end::done: break;
-        }
-        if constexpr (std::is_copy_constructible_v<Result>) {
-            if (other.result && other.result_type == &type_mark<Result>)
-                return {opening::end, *static_cast<Result const*>(other.result.get())};
-        }
-        if (other.result || !std::is_copy_constructible_v<Result>)
-            return end_with(failure{category::defect, errc::already_running}, stop_reason::busy);
-        return {opening::again};  // its runner left without a result
+        return {.next = opening::join, .other = std::move(other)};
     }
 
+    int rounds_ = 0;
     bool left_ = false;  ///< the record is nobody's business
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/core/attempt.hpp>
 #include <recoup/core/identity.hpp>
 #include <recoup/store/detail/running.hpp>
 #include <recoup/store/detail/slot_hash.hpp>
@@ -32,7 +33,7 @@ inline std::mutex& slot_waiting_mutex() noexcept {
 /// As `running_claim`, for a store with slots: an operation is in a slot or in the registry of those that
 /// run, and moves from the one to the other when somebody waits for it or it gets a record. Whoever is in
 /// the registry has a share in the slot, which keeps others from taking it.
-template <class Store>
+template <class Store, runs_as Runs>
 class slotted_claim {
   public:
     slotted_claim() noexcept = default;
@@ -51,7 +52,7 @@ class slotted_claim {
                std::uint64_t fingerprint) noexcept {
         auto* const table = store.flight();
         if (table == nullptr) return false;
-        auto const taken = table->begin(id, hash, fingerprint, this_thread_mark());
+        auto const taken = table->begin(id, hash, fingerprint, runner());
         if (taken < 0) return false;
         store_ = &store;
         table_ = table;
@@ -67,13 +68,13 @@ class slotted_claim {
     /// Returns: null when it is ours now, else the one who runs it. `id` outlives the claim.
     std::shared_ptr<running_operation> enter(Store* store, operation_ref const& id) {
         auto* const table = store->flight();
-        if (table == nullptr) return registered_.enter(store, id);
+        if (table == nullptr) return registered_.enter(store, id, runner());
         auto const hash = slot_hash(id);
         while (true) {
             auto const in_slot = table->share(hash);
             auto share = held_share{table, hash};
             if (!in_slot) {
-                auto other = registered_.enter(store, id);
+                auto other = registered_.enter(store, id, runner());
                 if (other) return other;
                 store_ = store;
                 table_ = table;
@@ -84,10 +85,10 @@ class slotted_claim {
                 return nullptr;
             }
             std::lock_guard const lock{slot_waiting_mutex()};
-            void const* runner = nullptr;
-            if (table->ask_to_join(hash, runner))
+            void const* other = nullptr;
+            if (table->ask_to_join(hash, other))
                 return running_registry::instance()
-                    .enter({store, id.space, id.name, id.key}, runner)
+                    .enter({store, id.space, id.name, id.key}, other)
                     .first;
         }
     }
@@ -101,7 +102,7 @@ class slotted_claim {
         if (shares_) table_->forget_abandoned(hash_);
         if (slot_ < 0) return;
         std::lock_guard const lock{slot_waiting_mutex()};
-        registered_.adopt(store_, *id_);
+        registered_.adopt(store_, *id_, runner());
         table_->exchange_for_share(slot_);
         slot_ = -1;
         shares_ = true;
@@ -127,6 +128,14 @@ class slotted_claim {
     [[gnu::noinline]] void publish_registered(Result const& result) {
         registered_.publish(result);
         unshare();
+    }
+
+    /// Who runs the operation, as others see it.
+    [[nodiscard]] void const* runner() const noexcept {
+        if constexpr (Runs == runs_as::coroutine)
+            return this;  // no thread stands for it
+        else
+            return this_thread_mark();
     }
 
     using table_type = std::remove_pointer_t<decltype(std::declval<Store&>().flight())>;
@@ -167,7 +176,7 @@ class slotted_claim {
     [[gnu::noinline]] void adopt_from_waiting() noexcept {
         shares_ = true;
         std::lock_guard const lock{slot_waiting_mutex()};
-        registered_.adopt_entered(store_, *id_);
+        registered_.adopt_entered(store_, *id_, runner());
     }
 
     void unshare() noexcept {
@@ -183,13 +192,13 @@ class slotted_claim {
     running_claim registered_{};
 };
 
-template <class Store>
+template <class Store, runs_as Runs>
 struct claim_of {
-    using type = running_claim;
+    using type = std::conditional_t<Runs == runs_as::coroutine, coroutine_claim, running_claim>;
 };
-template <slotted Store>
-struct claim_of<Store> {
-    using type = slotted_claim<Store>;
+template <slotted Store, runs_as Runs>
+struct claim_of<Store, Runs> {
+    using type = slotted_claim<Store, Runs>;
 };
 
 }  // namespace recoup::inline v1::detail

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <recoup/store/detail/sqlite_operation_view.hpp>
+#include <recoup/store/detail/wish_after.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -191,7 +192,7 @@ class sqlite_operations : public sqlite_operation_view {
             auto stored = whole_one(what.number);
             if (!stored.has_value()) return stored.error();
             head = std::move(stored.value().first);
-            take_head(*head, *what.head);
+            take_head(*head, what);
         }
         for (auto const& step : what.steps)
             if (step.index >= steps_per_operation)
@@ -203,7 +204,7 @@ class sqlite_operations : public sqlite_operation_view {
         auto next = now.stored;
         next.epoch = now.epoch;
         next.owner = what.release ? 0 : now.owner;
-        if (what.head != nullptr) next.cancel = what.head->cancel_requested;
+        if (what.head != nullptr) next.cancel = wish_after(next.cancel, what);
         if (what.drop_steps) {
             if (auto gone = table_.erase_steps(what.number, next.steps); !gone.has_value())
                 return gone.error();

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <recoup/core/clock.hpp>
-#include <recoup/platform/file.hpp>
+#include <recoup/platform/process.hpp>
 #include <recoup/store/detail/store_failure.hpp>
 #include <recoup/store/detail/write_behind_log_keeper.hpp>
 #include <recoup/store/detail/write_behind_operations.hpp>

@@ -4,6 +4,7 @@
 #include <recoup/store/detail/operation_codec.hpp>
 #include <recoup/store/detail/record_codec.hpp>
 #include <recoup/store/detail/store_failure.hpp>
+#include <recoup/store/detail/wish_after.hpp>
 #include <recoup/store/durable_store.hpp>
 #include <recoup/store/write_behind_options.hpp>
 
@@ -32,11 +33,15 @@ struct waiting_write {
     std::map<std::uint32_t, step_record> steps{};
     bool drop_steps = false;
     bool release = false;
-    bool knows_wish = false;  ///< who wrote the head was told of a wish to cancel
+    bool drop_wish = false;  ///< with `head`
 
     /// Adds a later write.
     void add(operation_write const& what) {
         auto next = what.head != nullptr ? std::optional{*what.head} : std::nullopt;
+        if (next) {
+            next->cancel_requested = wish_after(head && head->cancel_requested, what);
+            drop_wish = drop_wish || what.drop_wish;
+        }
         std::map<std::uint32_t, step_record> fresh;
         for (auto const& step : what.steps) fresh.insert_or_assign(step.index, step);
         if (next) head = std::move(next);  // nothing throws any more
@@ -51,19 +56,18 @@ struct waiting_write {
 
     /// Puts what was written earlier under this.
     void put_under(waiting_write earlier) {
-        if (!head) head = std::move(earlier.head);
+        if (head && earlier.head) {
+            head->cancel_requested =
+                head->cancel_requested || (earlier.head->cancel_requested && !drop_wish);
+        } else if (!head) {
+            head = std::move(earlier.head);
+        }
+        drop_wish = drop_wish || earlier.drop_wish;
         if (!drop_steps) {
             steps.merge(earlier.steps);
             drop_steps = earlier.drop_steps;
         }
         release = release || earlier.release;
-        knows_wish = knows_wish || earlier.knows_wish;
-    }
-
-    /// Whether the head took back a wish of which nobody was told.
-    [[nodiscard]] bool overwrote_wish(write_receipt told) const noexcept {
-        return told.cancel_requested && head && !head->cancel_requested && !knows_wish &&
-               !has_ended(head->status);
     }
 
     [[nodiscard]] std::vector<step_record> all_steps() const {
@@ -101,7 +105,7 @@ inline record logged(waiting_record const& what, std::uint64_t store_revision,
 inline record logged(waiting_write const& what, std::uint64_t number, std::uint64_t epoch) {
     record entry;
     entry.attempts = (what.head ? 16U : 0U) | (what.drop_steps ? 32U : 0U) |
-                     (what.release ? 64U : 0U) | (what.knows_wish ? 128U : 0U);
+                     (what.release ? 64U : 0U) | (what.drop_wish ? 128U : 0U);
     entry.result = what.head ? encode_operation(*what.head) : std::string{};
     auto& rest = entry.checkpoint.emplace();
     put_number(rest, number);
@@ -146,22 +150,17 @@ inline write_loss lost_entry(record const& entry, failure why) {
     return {number == 0 ? entry.id : operation_id{}, number, std::move(why)};
 }
 
-/// Gives the store an operation's writes, and notes a wish to cancel again that they took back without
-/// knowing of it; `wish_lost` is why that failed.
+/// Gives the store an operation's writes.
 template <class Store>
 result<write_receipt> hand_over(Store& store, std::uint64_t number, std::uint64_t epoch,
-                                waiting_write const& change, duration at_most,
-                                std::optional<failure>& wish_lost) {
+                                waiting_write const& change, duration at_most) {
     auto const steps = change.all_steps();
     operation_write what{.number = number, .epoch = epoch, .steps = steps};
     what.head = change.head ? &*change.head : nullptr;
     what.drop_steps = change.drop_steps;
+    what.drop_wish = change.drop_wish;
     what.release = change.release;
-    auto written = store.write(what, at_most);
-    if (written.has_value() && change.overwrote_wish(written.value()))
-        if (auto noted = store.request_cancel(number); !noted.has_value())
-            wish_lost = noted.error();
-    return written;
+    return store.write(what, at_most);
 }
 
 /// Brings a logged record to `store`, if it has not got it; `conflict` where another has changed it.

@@ -3,6 +3,7 @@
 
 #include <recoup/core/result.hpp>
 #include <recoup/store/detail/store_failure.hpp>
+#include <recoup/store/detail/wish_after.hpp>
 #include <recoup/store/detail/write_behind_log_keeper.hpp>
 #include <recoup/store/detail/write_behind_queue.hpp>
 #include <recoup/store/detail/write_behind_slots.hpp>
@@ -98,9 +99,8 @@ class write_behind_operations {
         known.writing = true;
         auto const bytes = std::exchange(known.bytes, 0);
         auto const epoch = known.epoch;
-        std::optional<failure> wish_lost;
         lock.unlock();
-        auto written = give(known.number, epoch, known.under_way, wish_lost);
+        auto const written = give(known.number, epoch, known.under_way);
         lock.lock();
         known.writing = false;
         auto under_way = std::exchange(known.under_way, {});
@@ -114,7 +114,6 @@ class write_behind_operations {
         if (written.has_value()) {
             queue_->note_written(since);
             if (is_news(known, under_way, written.value())) known.cancel_requested = true;
-            if (wish_lost) queue_->lose({{}, known.number, *std::move(wish_lost)}, losses);
             if (!known.waits && !queue_->stopped()) log_->drop(known);
             return true;
         }
@@ -135,7 +134,6 @@ class write_behind_operations {
         auto next = known.waiting;  // whole or not at all
         next.add(what);
         auto const told = write_receipt{known.cancel_requested};
-        if (what.head != nullptr && told.cancel_requested) next.knows_wish = true;
         if constexpr (has_log) {
             auto both = next;
             if (known.writing) both.put_under(known.under_way);
@@ -145,7 +143,7 @@ class write_behind_operations {
         }
         known.waiting = std::move(next);
         known.waits = true;
-        if (what.head != nullptr) known.cancel_requested = what.head->cancel_requested;
+        if (what.head != nullptr) known.cancel_requested = wish_after(known.cancel_requested, what);
         if (what.release) known.owned = false;
         queue_->enqueue(known, {nullptr, &known, 0}, bytes);
         return told;
@@ -181,20 +179,18 @@ class write_behind_operations {
     }
 
     result<write_receipt> give(std::uint64_t number, std::uint64_t epoch,
-                               waiting_write const& change, std::optional<failure>& wish_lost) {
+                               waiting_write const& change) {
         try {
-            return hand_over(*store_, number, epoch, change, queue_->options().store_wait,
-                             wish_lost);
+            return hand_over(*store_, number, epoch, change, queue_->options().store_wait);
         } catch (std::bad_alloc const&) {
             return store_failure(store_errc::unavailable, "out of memory");
         }
     }
 
-    /// Whether the store told of a wish to cancel, noted by others, that no receipt here has told of.
+    /// Whether the store told of a wish to cancel that is there still, and will be when what waits is too.
     static bool is_news(known_operation const& known, waiting_write const& handed,
                         write_receipt told) noexcept {
-        if (handed.head) return handed.overwrote_wish(told);
-        return told.cancel_requested && !known.waiting.knows_wish;
+        return told.cancel_requested && !handed.drop_wish && !known.waiting.drop_wish;
     }
 
     /// The store will not take it: the loss of one, or the end of all.

@@ -99,7 +99,7 @@ class write_behind_replay {
         }
         read.what.drop_steps = (entry.attempts & 32U) != 0;
         read.what.release = (entry.attempts & 64U) != 0;
-        read.what.knows_wish = (entry.attempts & 128U) != 0;
+        read.what.drop_wish = (entry.attempts & 128U) != 0;
         return read;
     }
 
@@ -125,9 +125,7 @@ class write_behind_replay {
     }
 
     result<void> give(std::uint64_t number, std::uint64_t epoch, waiting_write const& what) {
-        std::optional<failure> wish_lost;
-        auto const written = hand_over(*store_, number, epoch, what, at_most_, wish_lost);
-        if (wish_lost) return *std::move(wish_lost);
+        auto const written = hand_over(*store_, number, epoch, what, at_most_);
         if (!written.has_value()) return written.error();
         return success();
     }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 // Who may have an operation: owners, claims, removal, and wishes to cancel.
@@ -208,6 +209,29 @@ inline constexpr auto check_take = [](auto& source, auto const&, checker& seen) 
     return true;
 };
 
+/// Expects the receipt of `what` to say whether cancellation was asked for.
+template <class Store>
+void expect_told(Store& store, operation_write const& what, bool expected, checker& seen,
+                 std::string_view when) {
+    result<write_receipt> const receipt = store.write(what, unlimited);
+    if (seen.expect_value(receipt, "write"))
+        seen.expect(receipt.value().cancel_requested == expected,
+                    "the receipt says that cancellation was " +
+                        std::string{expected ? "not " : ""} + "asked for " + std::string{when});
+}
+
+/// Expects that to be the operations of `owner` whose cancellation was asked for.
+template <class Store>
+void expect_renewed(Store& store, std::uint64_t owner, std::vector<std::uint64_t> const& expected,
+                    checker& seen, std::string_view when) {
+    result<std::vector<std::uint64_t>> got = store.renew(owner, long_lease);
+    if (!seen.expect_value(got, "renew")) return;
+    std::sort(got.value().begin(), got.value().end());
+    seen.expect(got.value() == expected,
+                "renew gave other operations than those whose cancellation was asked for " +
+                    std::string{when});
+}
+
 inline constexpr auto check_cancel = [](auto& source, auto const&, checker& seen) {
     auto const store = source.fresh();
     auto const owner = enter(*store, seen);
@@ -216,63 +240,113 @@ inline constexpr auto check_cancel = [](auto& source, auto const&, checker& seen
     auto const quiet = begin(*store, small_operation("quiet"), owner, seen);
     auto const foreign = begin(*store, small_operation("of another"), other, seen);
     if (!stored || !quiet || !foreign) return true;
-    auto const told = [&](operation_record const& whom, operation_record const* head, bool expected,
-                          std::string_view when) {
-        result<write_receipt> const receipt = store->write(fenced_write(whom, head), unlimited);
-        if (seen.expect_value(receipt, "write"))
-            seen.expect(receipt.value().cancel_requested == expected,
-                        "the receipt says that cancellation was " +
-                            std::string{expected ? "not " : ""} + "asked for " + std::string{when});
+    auto const told = [&](operation_record const& whom, bool expected, std::string_view when) {
+        expect_told(*store, fenced_write(whom, nullptr), expected, seen, when);
     };
-    auto const renewed = [&](std::uint64_t whom, std::vector<std::uint64_t> const& expected,
-                             std::string_view when) {
-        result<std::vector<std::uint64_t>> got = store->renew(whom, long_lease);
-        if (!seen.expect_value(got, "renew")) return;
-        std::sort(got.value().begin(), got.value().end());
-        seen.expect(got.value() == expected,
-                    "renew gave other operations than those whose "
-                    "cancellation was asked for " +
-                        std::string{when});
-    };
-    told(*stored, nullptr, false, "before it was");
-    renewed(owner, {}, "before it was");
+    told(*stored, false, "before it was");
+    expect_renewed(*store, owner, {}, seen, "before it was");
     for (auto const& whom : {*stored, *foreign}) {
         result<void> const asked = store->request_cancel(whom.number);
         if (!seen.expect_value(asked, "request_cancel")) return true;
     }
-    renewed(owner, {stored->number}, "of this owner's");
-    renewed(other, {foreign->number}, "of the other owner's");
-    for (int i = 0; i != 2; ++i) told(*stored, nullptr, true, "after it was");
-    told(*quiet, nullptr, false, "of its neighbour");
+    expect_renewed(*store, owner, {stored->number}, seen, "of this owner's");
+    expect_renewed(*store, other, {foreign->number}, seen, "of the other owner's");
+    for (int i = 0; i != 2; ++i) told(*stored, true, "after it was");
+    told(*quiet, false, "of its neighbour");
     stored->cancel_requested = true;
     expect_operation(*store, *stored, seen, "follow from request_cancel");
-    stored->note = "keeps the wish";
-    told(*stored, &*stored, true, "and the head keeps it");
-    renewed(owner, {stored->number}, "and the head keeps it");
     // It stays over a change of owner.
     if (!release(*store, *stored, seen)) return true;
-    renewed(owner, {}, "of what this owner has no more");
+    expect_renewed(*store, owner, {}, seen, "of what this owner has no more");
     result<operation_record> const taken = store->take(stored->number, stored->epoch, owner);
     if (!seen.expect_value(taken, "take")) return true;
     seen.expect(taken.value().cancel_requested, "take does not tell of a wish to cancel");
-    *stored = taken.value();
-    told(*stored, nullptr, true, "before it was taken over");
-    // Its writer may not have known of the wish, and so is told with that very write.
-    stored->cancel_requested = false;
-    told(*stored, &*stored, true, "before a head took it back");
-    told(*stored, nullptr, false, "after a head took it back");
-    renewed(owner, {}, "after a head took it back");
-    expect_operation(*store, *stored, seen);
+    told(taken.value(), true, "before it was taken over");
+    return true;
+};
+
+inline constexpr auto check_wish_stays = [](auto& source, auto const&, checker& seen) {
+    auto const store = source.fresh();
+    auto const owner = enter(*store, seen);
+    auto stored = begin(*store, small_operation("cancelled"), owner, seen);
+    if (!stored) return true;
     result<void> const asked = store->request_cancel(stored->number);
     if (!seen.expect_value(asked, "request_cancel")) return true;
-    auto last = fenced_write(*stored, &*stored);
+    // Heads of a writer who has not heard of it, and one of a writer who has.
+    auto head = *stored;
+    for (auto const knows : {false, false, true, false}) {
+        head.note += "another head; ";
+        head.cancel_requested = knows;
+        expect_told(*store, fenced_write(head, &head), true, seen, "before a head");
+        *stored = head;
+        stored->cancel_requested = true;
+        expect_operation(*store, *stored, seen,
+                         "a head leaves of a wish to cancel that its writer has not heard of");
+    }
+    std::vector<step_record> const steps{small_step(0)};
+    auto with_steps = fenced_write(head, &head, steps);
+    with_steps.drop_steps = true;
+    expect_told(*store, with_steps, true, seen, "before a head with steps");
+    expect_renewed(*store, owner, {stored->number}, seen, "before heads that do not drop that");
+    auto last = fenced_write(head, &head);
     last.release = true;
+    expect_told(*store, last, true, seen, "before a last head");
     stored->owner = 0;
-    result<write_receipt> const given_back = store->write(last, unlimited);
-    if (seen.expect_value(given_back, "write"))
-        seen.expect(given_back.value().cancel_requested,
-                    "the receipt of a last write does not tell of the wish that it took back");
-    expect_operation(*store, *stored, seen);
+    expect_operation(*store, *stored, seen,
+                     "a last head leaves of a wish to cancel that its writer has not heard of");
+    // The head of a start may bring one, and one of a write.
+    auto wished = small_operation("cancelled at once");
+    wished.cancel_requested = true;
+    auto const at_once = begin(*store, wished, owner, seen);
+    auto const later = begin(*store, small_operation("cancelled by a head"), owner, seen);
+    if (!at_once || !later) return true;
+    auto plain = *at_once;
+    plain.cancel_requested = false;
+    expect_told(*store, fenced_write(plain, &plain), true, seen, "as it was started");
+    wished = *later;
+    wished.cancel_requested = true;
+    expect_told(*store, fenced_write(wished, &wished), false, seen, "before its head said so");
+    expect_told(*store, fenced_write(*later, &*later), true, seen, "by a head before");
+    expect_renewed(*store, owner, {at_once->number, later->number}, seen, "by heads");
+    return true;
+};
+
+inline constexpr auto check_wish_dropped = [](auto& source, auto const&, checker& seen) {
+    auto const store = source.fresh();
+    auto const owner = enter(*store, seen);
+    auto stored = begin(*store, small_operation("cancelled"), owner, seen);
+    if (!stored) return true;
+    auto const drop = [&](bool release, bool next_wish) {
+        auto what = fenced_write(*stored, &*stored);
+        what.drop_wish = true;
+        what.release = release;
+        stored->cancel_requested = next_wish;
+        if (release) stored->owner = 0;
+        // Its writer may not have heard of the wish, and so is told with that very write.
+        expect_told(*store, what, true, seen, "before a write that drops that");
+        expect_operation(*store, *stored, seen, "a write leaves that drops a wish to cancel");
+    };
+    auto const ask = [&] {
+        result<void> const asked = store->request_cancel(stored->number);
+        return seen.expect_value(asked, "request_cancel");
+    };
+    if (!ask()) return true;
+    auto without_head = fenced_write(*stored, nullptr);
+    without_head.drop_wish = true;
+    for (int i = 0; i != 2; ++i)
+        expect_told(*store, without_head, true, seen, "before a write that has no head");
+    drop(false, false);
+    expect_told(*store, fenced_write(*stored, nullptr), false, seen, "after a write dropped that");
+    expect_renewed(*store, owner, {}, seen, "after a write dropped that");
+    auto nothing = fenced_write(*stored, &*stored);
+    nothing.drop_wish = true;
+    expect_told(*store, nothing, false, seen, "before a write that drops nothing");
+    if (!ask()) return true;
+    drop(false, true);
+    expect_renewed(*store, owner, {stored->number}, seen, "by the head that came with the drop");
+    drop(false, false);
+    if (!ask()) return true;
+    drop(true, false);
     return true;
 };
 

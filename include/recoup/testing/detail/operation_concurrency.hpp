@@ -6,12 +6,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace recoup::inline v1::testing::detail {
@@ -248,6 +250,44 @@ inline constexpr auto check_whole_writes = [](auto& source, auto const& options,
     for (auto const& broken : found) seen.fail(broken.what);
     seen.expect(torn == 0,
                 std::to_string(torn.load()) + " reads failed, or gave parts of two writes");
+    return true;
+};
+
+/// One thread writes head after head of an operation while another wants it to end.
+inline constexpr auto check_wish_at_once = [](auto& source, auto const& options, checker& seen) {
+    constexpr unsigned heads_max = 1000;
+    auto const store = source.fresh();
+    auto const owner = enter(*store, seen);
+    for (unsigned round = 0; round != options.rounds; ++round) {
+        auto const stored = begin(*store, small_operation(std::to_string(round)), owner, seen);
+        if (!stored) return true;
+        std::vector<violation> found;
+        std::atomic<unsigned> begun{0};
+        std::atomic<bool> over{false};
+        std::atomic<bool> failed{false};
+        on_threads(2, [&](unsigned thread) {
+            if (thread == 0) {
+                checker mine{"", found};
+                for (unsigned i = 0; i != heads_max && !over; ++i) {
+                    ++begun;
+                    if (!write(*store, fenced_write(*stored, &*stored), mine)) break;
+                }
+                begun = UINT_MAX;
+            } else {
+                // Not before all heads, and each round at another point of one of them.
+                while (begun <= round % 4) std::this_thread::yield();
+                for (unsigned i = 0; i != round; ++i) std::this_thread::yield();
+                result<void> const asked = store->request_cancel(stored->number);
+                failed = !asked.has_value();
+                over = true;
+            }
+        });
+        for (auto const& broken : found) seen.fail(broken.what);
+        if (!seen.expect(!failed, "request_cancel failed while heads were written")) return true;
+        auto wished = *stored;
+        wished.cancel_requested = true;
+        if (!expect_operation(*store, wished, seen, "heads and a wish at once leave")) return true;
+    }
     return true;
 };
 

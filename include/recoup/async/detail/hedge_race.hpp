@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <recoup/async/detail/alarm_limit.hpp>
+#include <recoup/async/detail/asio_failure.hpp>
+#include <recoup/async/detail/attempt_scope.hpp>
+#include <recoup/core/attempt.hpp>
+#include <recoup/core/category.hpp>
+#include <recoup/core/errc.hpp>
+#include <recoup/core/event.hpp>
+#include <recoup/core/failure.hpp>
+#include <recoup/core/returns.hpp>
+#include <recoup/core/time.hpp>
+#include <recoup/detail/operation.hpp>
+#include <recoup/guard/detail/attempt_timed_out.hpp>
+
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/wait_traits.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace recoup::inline v1::detail {
+
+/// One attempt of a coroutine, and the hedges that begin beside it while it lasts; the first success is taken,
+/// the others are cancelled, and all are waited for.
+///
+/// All run on one strand, where the executor can hold one: they share the operation. `Driver` knows how to call.
+template <class Driver, class Executor, class Operation>
+class hedge_race : public std::enable_shared_from_this<hedge_race<Driver, Executor, Operation>> {
+    using result_type = typename Operation::result_type;
+    using permits_type = typename Operation::attempt_permits;
+    using clock_type = std::remove_cvref_t<decltype(std::declval<Operation&>().clock())>;
+    using cancellation_type = boost::asio::cancellation_type;
+    template <class T>
+    using awaitable = boost::asio::awaitable<T, Executor>;
+    template <policy_kind Kind>
+    static constexpr bool has = Operation::template has<Kind>;
+
+  public:
+    /// `permits`: of the attempt; after the end those of the racer that `take` tells of.
+    hedge_race(Executor const& executor, Operation& op, permits_type& permits, bool throws)
+        : executor_{attempt_scope<Executor>::exclusive(executor)},
+          timer_{executor_},
+          op_{op},
+          policy_{op.policies_.template get<policy_kind::hedge>()},
+          throws_{throws},
+          first_{executor_, permits, op.state_} {
+        racers_.reserve(policy_.options().most);
+    }
+    hedge_race(hedge_race const&) = delete;
+    hedge_race& operator=(hedge_race const&) = delete;
+
+    /// Runs them, and waits for the end of all, whatever happens.
+    awaitable<void> run() {
+        using token_type = boost::asio::use_awaitable_t<Executor>;
+        auto token = token_type{};
+        return boost::asio::async_initiate<token_type, void()>(
+            [self = this->shared_from_this()](auto handler) { self->begin(std::move(handler)); },
+            token);
+    }
+
+    /// Tells all to end, from any thread.
+    void cancel(cancellation_type type) noexcept {
+        try {
+            boost::asio::post(executor_,
+                              [self = this->shared_from_this(), type] { self->end_all(type); });
+        } catch (...) {  // no memory: they go on
+        }
+    }
+
+    /// The moment of a hedge has come, from any thread.
+    void expire() noexcept {
+        try {
+            boost::asio::post(executor_, [self = this->shared_from_this()] { self->due(); });
+        } catch (...) {  // no memory: there is no hedge
+        }
+    }
+
+    /// Once, after the end.
+    [[nodiscard]] result_type take() { return *std::move(decisive_->found); }
+
+  private:
+    struct racer {
+        racer(Executor const& executor, permits_type& of, auto& seen)
+            : scope{std::make_shared<attempt_scope<Executor>>(executor)},
+              permits{&of},
+              state{&seen} {}
+        explicit racer(Executor const& executor)
+            : scope{std::make_shared<attempt_scope<Executor>>(executor)} {}
+        racer(racer const&) = delete;
+        racer& operator=(racer const&) = delete;
+
+        using state_type = std::conditional_t<Operation::has_state, operation_state, nothing>;
+
+        std::shared_ptr<attempt_scope<Executor>> scope;
+        [[no_unique_address]] permits_type own_permits{};  ///< of a hedge
+        [[no_unique_address]] state_type own_state{};      ///< of a hedge
+        permits_type* permits = &own_permits;
+        state_type* state = &own_state;
+        std::optional<result_type> found{};
+    };
+
+    /// Who waits for the end.
+    struct waiting {
+        waiting() = default;
+        waiting(waiting const&) = delete;
+        waiting& operator=(waiting const&) = delete;
+        virtual ~waiting() = default;
+        virtual void go_on() = 0;
+    };
+    template <class Handler>
+    struct waiting_handler final : waiting {
+        waiting_handler(Handler given, Executor const& executor)
+            : work{boost::asio::get_associated_executor(given, executor)},
+              handler{std::move(given)} {}
+        void go_on() override {
+            auto const on = work.get_executor();
+            // Not here, where it would go on inside of what has ended.
+            boost::asio::post(on, [then = std::move(handler), kept = std::move(work)]() mutable {
+                std::move(then)();
+            });
+        }
+        boost::asio::executor_work_guard<boost::asio::associated_executor_t<Handler, Executor>>
+            work;
+        Handler handler;
+    };
+
+    template <class Handler>
+    void begin(Handler handler) {
+        auto slot = boost::asio::get_associated_cancellation_slot(handler);
+        waiting_ = std::make_unique<waiting_handler<Handler>>(std::move(handler), executor_);
+        if (slot.is_connected())
+            slot.assign([weak = this->weak_from_this()](cancellation_type type) {
+                if (auto const there = weak.lock()) there->cancel(type);
+            });
+        boost::asio::dispatch(executor_, [self = this->shared_from_this()] { self->start(); });
+    }
+
+    // ---- from here on: on the strand
+
+    void start() noexcept {
+        op_.begin_attempt();
+        began_ = last_began_ = op_.clock().now();
+        if (cancelled_) {
+            // It was told to end before it could be heard of.
+            fail(first_, failure{category::cancelled, errc::cancelled});
+            return finish(first_);
+        }
+        if constexpr (Operation::has_state) {
+            if constexpr (takes_attempt(Operation::form))
+                op_.show_scope(first_.scope->stop_token(), Driver::time_limit(op_));
+        }
+        if (!launch(first_)) return finish(first_);
+        wait_for_hedge();
+    }
+
+    /// Returns: whether it runs, or has run by now. If not, it has failed.
+    bool launch(racer& one) noexcept {
+        ++running_;
+        try {
+            auto const self = this->shared_from_this();
+            boost::asio::co_spawn(
+                executor_, run_one(one),
+                boost::asio::bind_executor(
+                    executor_, [self, &one](std::exception_ptr const&) { self->ended(one); }));
+            return true;
+        } catch (...) {
+            --running_;
+            fail(one, failure_now());
+            return false;
+        }
+    }
+
+    awaitable<void> run_one(racer& one) {
+        try {
+            auto const limit = Driver::time_limit(op_);
+            auto const body = [this, &one]() -> awaitable<void> {
+                // Whatever reaches it has passed the filter of the operation's caller.
+                co_await boost::asio::this_coro::reset_cancellation_state(
+                    boost::asio::enable_total_cancellation());
+                co_await boost::asio::this_coro::throw_if_cancelled(throws_);
+                try {
+                    if (one.scope->cancelled()) {
+                        fail(one, failure{category::cancelled, errc::cancelled});
+                    } else {
+                        [[maybe_unused]] auto current = current_attempt(one);
+                        if constexpr (std::is_void_v<awaited>) {
+                            co_await Driver::invoke(op_, Driver::pointer_to(current));
+                            one.found.emplace(in_place<void>{});
+                        } else {
+                            auto&& got = co_await Driver::invoke(op_, Driver::pointer_to(current));
+                            one.found.emplace(
+                                Driver::template result_of<result_type, awaited>(got));
+                        }
+                        op_.check_value(*one.found);
+                    }
+                } catch (...) {
+                    fail(one, failure_now());
+                }
+                one.scope->ended();
+            };
+            if constexpr (has<policy_kind::clock> && has<policy_kind::attempt_timeout>) {
+                auto end = std::optional<alarm_limit<clock_type, attempt_scope<Executor>>>{};
+                if (limit != unlimited) end.emplace(op_.clock(), limit, one.scope);
+                co_await one.scope->run(body, unlimited);
+            } else {
+                co_await one.scope->run(body, limit);
+            }
+        } catch (...) {  // no memory for what runs it
+            fail(one, failure_now());
+        }
+        if (one.scope->timed_out() && !one.found->has_value()) fail(one, attempt_timed_out());
+    }
+
+    using awaited = typename Driver::template awaited_of<Operation>;
+
+    static auto current_attempt([[maybe_unused]] racer& one) {
+        if constexpr (takes_attempt(Operation::form))
+            return attempt{*one.state};
+        else
+            return nothing{};
+    }
+
+    static void fail(racer& one, failure what) noexcept {
+        one.found.emplace(in_place<failure>{}, std::move(what));
+    }
+
+    /// Whether no other shall begin any more.
+    bool decided() const noexcept { return over_ || winner_ || cancelled_ || running_ == 0; }
+
+    void wait_for_hedge() noexcept {
+        if (decided() || refused_ || racers_.size() == policy_.options().most) return;
+        try {
+            auto const delay = policy_.delay();
+            if (delay == unlimited) return;
+            auto const when = saturating_add(last_began_, delay);
+            if constexpr (has<policy_kind::clock>) {
+                alarm_.emplace(op_.clock(), saturating_between(op_.clock().now(), when),
+                               this->shared_from_this());
+            } else {
+                // What is near the end of the range would overflow in the timer.
+                constexpr auto longest = duration{std::chrono::hours{24 * 365 * 100}};
+                timer_.expires_after(std::chrono::duration_cast<typename timer::duration>(
+                    std::min(saturating_between(op_.clock().now(), when), longest)));
+                timer_.async_wait(boost::asio::bind_executor(
+                    executor_,
+                    [self = this->shared_from_this()](boost::system::error_code const& error) {
+                        if (!error) self->due();
+                    }));
+            }
+        } catch (...) {  // no memory: there is no hedge
+            refuse(nullptr);
+        }
+    }
+
+    void due() noexcept {
+        if (decided()) return;
+        alarm_.reset();
+        begin_hedge();
+        wait_for_hedge();
+    }
+
+    void begin_hedge() noexcept {
+        if (!policy_.try_withdraw(op_.clock())) return refuse(nullptr);
+        racer* one = nullptr;
+        try {
+            auto made = std::make_unique<racer>(executor_);
+            if constexpr (permits_type::any) {
+                if (auto const* no =
+                        made->own_permits.try_acquire(op_.policies_, op_.clock(), op_)) {
+                    auto const what = op_.rejection(*no);
+                    return refuse(&what);
+                }
+            }
+            if constexpr (Operation::has_state)
+                made->own_state =
+                    op_.state_beside(made->scope->stop_token(), Driver::time_limit(op_));
+            racers_.push_back(std::move(made));
+            one = racers_.back().get();
+        } catch (...) {
+            auto const what = failure_now();
+            return refuse(&what);
+        }
+        last_began_ = op_.clock().now();
+        policy_.note_begun();
+        op_.emit(event_kind::hedged, nullptr, saturating_between(began_, last_began_));
+        if (!launch(*one)) lose(*one);
+    }
+
+    void refuse(failure const* why) noexcept {
+        refused_ = true;  // others of this attempt would be, too
+        policy_.note_refused();
+        op_.emit(event_kind::hedge_refused, why);
+    }
+
+    void ended(racer& one) noexcept {
+        --running_;
+        if (one.found->has_value()) {
+            if (!winner_) {
+                win(one);
+            } else {
+                if constexpr (permits_type::any) {
+                    one.permits->succeeded(op_.clock());
+                    one.permits->release();
+                }
+            }
+        } else if (winner_) {
+            // It was told to end: that says nothing of what was called.
+            one.permits->release();
+        } else if (running_ != 0) {
+            lose(one);
+        }
+        if (running_ == 0) finish(winner_ ? *winner_ : one);
+    }
+
+    void win(racer& one) noexcept {
+        winner_ = &one;
+        policy_.note_success(saturating_between(began_, op_.clock().now()));
+        stop_waiting();
+        auto const end = [&](racer& other) {
+            if (&other != &one) other.scope->cancel(cancellation_type::terminal);
+        };
+        end(first_);
+        for (auto& other : racers_) end(*other);
+    }
+
+    /// It has failed, and others go on.
+    void lose(racer& one) noexcept {
+        auto& what = one.found->assume_error();
+        op_.classify(what);
+        if constexpr (permits_type::any) one.permits->failed(what.category(), false, op_.clock());
+        op_.emit(event_kind::racer_failed, &what);
+    }
+
+    void end_all(cancellation_type type) noexcept {
+        cancelled_ = true;
+        if (over_) return;
+        stop_waiting();
+        first_.scope->cancel(type);
+        for (auto& one : racers_) one->scope->cancel(type);
+    }
+
+    void stop_waiting() noexcept {
+        timer_.cancel();
+        alarm_.reset();
+    }
+
+    void finish(racer& one) {
+        stop_waiting();
+        op_.attempt_returned();
+        over_ = true;
+        decisive_ = &one;
+        if (&one != &first_) {
+            *first_.permits = std::move(one.own_permits);
+            if (&one == winner_) {
+                policy_.note_won();
+                op_.emit(event_kind::hedge_won);
+            }
+        }
+        auto const then = std::move(waiting_);
+        then->go_on();
+    }
+
+    using timer = boost::asio::basic_waitable_timer<
+        std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
+    using alarm_type = std::conditional_t<has<policy_kind::clock>,
+                                          std::optional<alarm_limit<clock_type, hedge_race>>,
+                                          std::optional<nothing>>;
+
+    Executor executor_;
+    timer timer_;
+    Operation& op_;
+    std::remove_cvref_t<
+        decltype(std::declval<Operation&>().policies_.template get<policy_kind::hedge>())>& policy_;
+    bool const throws_;
+    std::unique_ptr<waiting> waiting_{};
+    racer first_;
+    std::vector<std::unique_ptr<racer>> racers_;  ///< hedges
+    alarm_type alarm_{};
+    steady_time began_{};
+    steady_time last_began_{};
+    std::uint32_t running_ = 0;
+    racer* winner_ = nullptr;
+    racer* decisive_ = nullptr;  ///< whose end is that of the attempt
+    bool refused_ = false;
+    bool cancelled_ = false;  ///< from outside
+    bool over_ = false;       ///< the operation may be gone
+};
+
+}  // namespace recoup::inline v1::detail

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: BSL-1.0
+# Runs `program`: it must print a line for each requirement, and end with 0 only where it says that all are met.
+execute_process(COMMAND "${program}" OUTPUT_VARIABLE printed ERROR_VARIABLE said RESULT_VARIABLE result)
+foreach(line IN ITEMS overhead memory recovery success)
+    if(NOT printed MATCHES "(^|\n)${line} +[^\n]*(met|MISSED|too noisy to tell)\n")
+        message(FATAL_ERROR "${program} has no verdict on ${line}:\n${printed}${said}")
+    endif()
+endforeach()
+if(printed MATCHES "all requirements met")
+    set(expected 0)
+else()
+    set(expected 1)
+endif()
+if(NOT result EQUAL expected)
+    message(FATAL_ERROR "${program} ended with ${result}, expected ${expected}, after printing\n${printed}${said}")
+endif()
