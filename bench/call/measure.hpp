@@ -19,12 +19,12 @@ inline void record(benchmark::State& state, std::chrono::steady_clock::time_poin
                    std::uint64_t allocated) {
     auto const took =
         std::chrono::duration<double, std::nano>{std::chrono::steady_clock::now() - begin};
+    auto const made = support::allocations() - allocated;  // before the counters take memory
     auto const calls = static_cast<double>(state.iterations());
     state.counters[time_counter] =
         benchmark::Counter{took.count() / calls, benchmark::Counter::kAvgThreads};
     state.counters[allocations_counter] =
-        benchmark::Counter{static_cast<double>(support::allocations() - allocated) / calls,
-                           benchmark::Counter::kAvgThreads};
+        benchmark::Counter{static_cast<double>(made) / calls, benchmark::Counter::kAvgThreads};
 }
 
 /// Times `call(question)`. By its own clock, since versions of Google Benchmark differ in what they
