@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSL-1.0
 # Compiles `source` twice: the control must pass, and with MISUSE defined it must fail with the
-# sentence that the file expects. A misuse that fails for another reason is no proof.
+# sentence that the file expects. A misuse that fails for another reason is no proof. What both
+# include, `precompiled`, is read already.
 file(READ "${source}" text)
 if(NOT text MATCHES "\n// expect: ([^\n]+)\n")
     message(FATAL_ERROR "${source}: has no line '// expect: <sentence>'")
 endif()
 set(expected "${CMAKE_MATCH_1}")
 
-set(command "${compiler}" -std=c++20 -fsyntax-only)
+set(command "${compiler}" -std=c++20 -fsyntax-only -include "${precompiled}")
 foreach(dir IN LISTS include_dirs)
     list(APPEND command -I "${dir}")
 endforeach()

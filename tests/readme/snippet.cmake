@@ -6,7 +6,7 @@ foreach(dir IN LISTS include_dirs)
 endforeach()
 
 if(source MATCHES "\\.fragment\\.cpp$")
-    list(APPEND command -fsyntax-only "${source}")
+    list(APPEND command -fsyntax-only -include "${precompiled}" "${source}")
 else()
     set(program "${source}.out")
     list(APPEND command "${source}" -o "${program}" -pthread)
