@@ -56,7 +56,9 @@ class engine {
     ///
     /// Pre: `what` is classified. `left` is what remains of the deadline, `unlimited` without one.
     /// Returns: the next step; `finish` with `deadline` where the next attempt could not begin in time.
-    step failed(failure const& what, duration left, std::uint64_t random) noexcept {
+    // Inline: the step would go through memory, and with it the machine.
+    [[gnu::always_inline]] inline step failed(failure const& what, duration left,
+                                              std::uint64_t random) noexcept {
         auto const next = follow(what, charge(what.category()), left, random);
         if (next.next == step::action::attempt && attempt_ != UINT32_MAX) ++attempt_;
         return next;
@@ -134,8 +136,8 @@ class engine {
         return count;
     }
 
-    step follow(failure const& what, std::uint32_t in_category, duration left,
-                std::uint64_t random) noexcept {
+    [[gnu::always_inline]] inline step follow(failure const& what, std::uint32_t in_category,
+                                              duration left, std::uint64_t random) noexcept {
         auto const verdict = policy_->decide({.failure = what,
                                               .attempt = attempt_,
                                               .spent = shared_,

@@ -793,13 +793,19 @@ class operation {
     [[gnu::noinline]] void recover(result_type& outcome, attempt_permits& permits,
                                    guard_rejection const* refused = nullptr) {
         auto driven = make_machine();
-        auto called = refused == nullptr;
-        auto next = called ? after_failure(driven, outcome.assume_error(), permits)
-                           : after_rejection(driven, *refused);
+        [[maybe_unused]] auto called = false;
         // Whether guards were told of a failed attempt that another one follows.
-        [[maybe_unused]] auto open = called && next.next == step::action::attempt;
+        [[maybe_unused]] auto open = false;
         while (true) {
             auto& last = outcome.assume_error();
+            step next;
+            if (refused) {
+                next = after_rejection(driven, *refused);
+            } else {
+                next = after_failure(driven, last, permits);
+                called = true;
+                open = next.next == step::action::attempt;
+            }
             auto why = next.why;
             if (next.next == step::action::attempt) why = pause(driven, next, last);
             if (next.next == step::action::finish || why != stop_reason::none) {
@@ -812,24 +818,21 @@ class operation {
             }
             if constexpr (has_state) state_.attempt = driven.attempt();
             if constexpr (attempt_permits::any) {
-                if (auto const* again = permits.acquire(policies_, clock(), *this)) {
-                    next = after_rejection(driven, *again);
-                    continue;
-                }
+                refused = permits.acquire(policies_, clock(), *this);
+                if (refused) continue;
+            } else {
+                refused = nullptr;
             }
             if constexpr (has_state) {
                 previous_ = std::move(last);
                 state_.previous = called ? &previous_ : nullptr;
             }
-            called = true;
             call_again(outcome, permits);
             if (outcome.has_value()) {
                 if constexpr (attempt_permits::any) permits.succeeded(clock());
                 if constexpr (has_epilogue) succeed(outcome);
                 return;
             }
-            next = after_failure(driven, outcome.assume_error(), permits);
-            open = next.next == step::action::attempt;
         }
     }
 

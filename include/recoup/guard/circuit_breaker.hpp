@@ -174,6 +174,8 @@ class circuit_breaker {
 
     template <clock Clock>
     permit acquire_unless_closed(Clock& time) noexcept;
+    template <clock Clock>
+    permit acquire_otherwise(Clock& time) noexcept;
     permit acquire_probe(steady_time now) noexcept;
 
     template <clock Clock>
@@ -318,9 +320,18 @@ inline circuit_breaker::permit circuit_breaker::try_acquire(Clock& time) noexcep
     return acquire_unless_closed(time);
 }
 
+/// Rejections come in floods: all but them is apart, and what it needs is not set up for them.
 template <clock Clock>
 [[gnu::noinline]] circuit_breaker::permit circuit_breaker::acquire_unless_closed(
     Clock& time) noexcept {
+    if (state() == breaker_state::open &&
+        saturating_between(time.coarse_now(), open_until()) > coarse_lag_max) [[likely]]
+        return {};
+    return acquire_otherwise(time);
+}
+
+template <clock Clock>
+[[gnu::noinline]] circuit_breaker::permit circuit_breaker::acquire_otherwise(Clock& time) noexcept {
     auto const word = word_.load(std::memory_order_acquire);
     auto now = steady_time{};
     switch (detail::state_of(detail::tag_of(word))) {
@@ -330,13 +341,10 @@ template <clock Clock>
                 half_open_permits_.load(std::memory_order_relaxed))
                 return {};
             break;
-        case breaker_state::open: {
-            auto const until = open_until();
-            if (saturating_between(time.coarse_now(), until) > coarse_lag_max) return {};
+        case breaker_state::open:
             now = time.now();
-            if (now < until) return {};
+            if (now < open_until()) return {};
             break;
-        }
         case breaker_state::closed: return permit{*this, detail::tag_of(word)}.timed(time);
     }
     return acquire_probe(now).timed(time);

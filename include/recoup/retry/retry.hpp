@@ -55,17 +55,17 @@ struct retry {
     /// that comes back, plain calls also where something else is made of it on the way.
     bool retry_nested = false;
 
-    [[nodiscard]] verdict decide(failed_attempt const& seen) const noexcept {
-        if (auto const* own = find(seen.failure.category())) {
-            if (own->max_attempts == 0) return {.why = stop_reason::not_retryable};
-            if (seen.spent_in_category >= own->max_attempts)
-                return {.why = stop_reason::attempts_exhausted};
-            return again(own->backoff, seen.spent_in_category, seen);
-        }
-        if (seen.failure.recoverability() == recoverability::permanent)
-            return {.why = stop_reason::not_retryable};
-        if (seen.spent >= max_attempts) return {.why = stop_reason::attempts_exhausted};
-        return again(backoff, seen.spent, seen);
+    // Inline: what it sees and says would go through memory.
+    [[nodiscard, gnu::always_inline]] inline verdict decide(
+        failed_attempt const& seen) const noexcept {
+        auto const* const own = find(seen.failure.category());
+        auto const most = own ? own->max_attempts : max_attempts;
+        auto const spent = own ? seen.spent_in_category : seen.spent;
+        auto const worth_it =
+            own ? most != 0 : seen.failure.recoverability() != recoverability::permanent;
+        if (!worth_it) return {.why = stop_reason::not_retryable};
+        if (spent >= most) return {.why = stop_reason::attempts_exhausted};
+        return again(own ? own->backoff : backoff, spent, seen);
     }
 
     /// The most attempts that can be made, all budgets together; saturates.
@@ -90,7 +90,6 @@ struct retry {
         return nullptr;
     }
 
-    // Inline: the verdict would go through memory.
     [[nodiscard, gnu::always_inline]] inline verdict again(
         recoup::backoff const& waits, std::uint32_t count,
         failed_attempt const& seen) const noexcept {

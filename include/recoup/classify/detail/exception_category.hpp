@@ -105,11 +105,12 @@ inline exception_finding look_inside(std::exception const& caught,
 inline category category_by_code(failure const& what) noexcept {
     auto const code = what.code();
     if (!code) return category::unknown;
+    auto const found = category_of(code);
     // So throw std::thread, std::jthread and std::async where no thread is to be had; elsewhere the
     // same number says that something is busy.
     if (what.exception() && code.value() == EAGAIN && code.category() == std::generic_category())
         return category::cpu_exhausted;
-    return category_of(code);
+    return found;
 }
 
 }  // namespace recoup::inline v1::detail
