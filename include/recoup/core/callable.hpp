@@ -33,11 +33,17 @@ template <class F>
 
 namespace detail {
 
+namespace adl_barrier {
+
 /// The callable of a wrapper, for one call with other policies.
 template <class F>
 struct lent_callable : std::reference_wrapper<F> {
     using std::reference_wrapper<F>::reference_wrapper;
 };
+
+}  // namespace adl_barrier
+
+using adl_barrier::lent_callable;
 
 /// What refers already is copied.
 template <class F>

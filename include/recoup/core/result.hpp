@@ -55,6 +55,9 @@ namespace detail {
     throw std::logic_error{"recoup: error() of a result that holds a value"};
 }
 
+// A user's unqualified call with a result looks for functions in here, too: there must be none.
+namespace adl_barrier {
+
 /// What `result::value()` and `error()` do where there is none.
 struct value_policy : boost::outcome_v2::policy::base {
     template <class Impl>
@@ -66,6 +69,8 @@ struct value_policy : boost::outcome_v2::policy::base {
         if (!base::_has_error(self)) throw_no_failure();
     }
 };
+
+}  // namespace adl_barrier
 
 template <class T>
 struct result_value {
@@ -92,7 +97,7 @@ struct result_value<void> {
 /// `value()` throws the callable's own exception where there was one, else `recovery_error`.
 template <class T>
 using result = boost::outcome_v2::basic_result<typename detail::result_value<T>::type, failure,
-                                               detail::value_policy>;
+                                               detail::adl_barrier::value_policy>;
 
 /// A result that holds nothing but success.
 inline result<void> success() noexcept {

@@ -46,7 +46,7 @@ auto complete(std::tuple<Held...> given) {
 /// Whether an argument beside an `in_order` should have been part of it.
 template <class A>
 constexpr bool has_staged_policy() {
-    using held = decltype(hold(std::declval<A>()));
+    using held = decltype(detail::hold(std::declval<A>()));
     return !has_order<std::remove_cvref_t<A>> &&
            []<class... Held>(std::type_identity<std::tuple<Held...>>) {
                return (has_stage(held_kind<Held>) || ...);
@@ -59,7 +59,7 @@ auto make_policies(Given&&... given) {
     constexpr bool ordered = (has_order<std::remove_cvref_t<Given>> || ...);
     static_assert(!ordered || !(has_staged_policy<Given>() || ...),
                   "recoup: in_order names every policy that has a stage; put the others into it");
-    return complete<ordered>(std::tuple_cat(hold(std::forward<Given>(given))...));
+    return complete<ordered>(std::tuple_cat(detail::hold(std::forward<Given>(given))...));
 }
 
 /// Where a policy is put that is added to others.
@@ -133,7 +133,7 @@ auto merge_held(Old const& old, Given given, std::index_sequence<I...>, std::ind
 /// The policies of `old` with `overrides` in their place.
 template <bool Ordered, class... Held, class... Override>
 auto merge_policies(policy_set<Ordered, Held...> const& old, Override&&... overrides) {
-    auto given = std::tuple_cat(hold(std::forward<Override>(overrides))...);
+    auto given = std::tuple_cat(detail::hold(std::forward<Override>(overrides))...);
     using given_type = decltype(given);
     return complete<Ordered>(merge_held(old.held, std::move(given),
                                         std::index_sequence_for<Held...>{},

@@ -630,7 +630,7 @@ class operation {
         return std::apply(
             [&](auto&... args) {
                 return std::make_shared<Work>(
-                    made_, std::move(beside), std::move(frame), owned_callable(callable_),
+                    made_, std::move(beside), std::move(frame), detail::owned_callable(callable_),
                     static_cast<handed_over<Args, consumes_arguments(form)>>(args)...);
             },
             arguments_);
@@ -848,7 +848,7 @@ class operation {
         auto next = step{.why = stop_reason::cancelled};
         if (!stopping()) {
             if constexpr (has_state) {
-                if (refills_on_progress(retry()) && std::exchange(state_.progressed, false))
+                if (detail::refills_on_progress(retry()) && std::exchange(state_.progressed, false))
                     driven.refill();
             }
             next = driven.failed(last, left(), clock().random());
@@ -864,7 +864,7 @@ class operation {
     /// What keeps the next attempt from being made although the retry policy wants it, or `none`.
     stop_reason why_not_again([[maybe_unused]] failure const& last) {
         if (consumes_arguments(form)) return stop_reason::arguments_consumed;
-        if (!retries_nested(retry()) && nested_retries::tried(last, given_up_before_))
+        if (!detail::retries_nested(retry()) && nested_retries::tried(last, given_up_before_))
             return stop_reason::retried_within;
         if constexpr (has<policy_kind::idempotency>) {
             if (!hands_token_on() &&

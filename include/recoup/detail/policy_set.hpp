@@ -159,6 +159,10 @@ inline constexpr policy_kind kind_of = find_kind<P>();
 
 constexpr bool has_stage(policy_kind kind) noexcept { return kind <= policy_kind::abandon; }
 
+// What a wrapper's type consists of. A user's unqualified call with a wrapper looks for functions in
+// here, too: there must be none.
+namespace adl_barrier {
+
 /// A policy that the wrapper owns: plain data.
 template <class P>
 struct by_value {
@@ -190,6 +194,13 @@ struct by_sharing {
     std::shared_ptr<P> policy;
     [[nodiscard]] P& get() const noexcept { return *policy; }
 };
+
+}  // namespace adl_barrier
+
+using adl_barrier::by_changing_value;
+using adl_barrier::by_reference;
+using adl_barrier::by_sharing;
+using adl_barrier::by_value;
 
 template <class P>
 inline constexpr bool is_shared_ptr = false;
@@ -262,6 +273,8 @@ constexpr std::size_t find_policy([[maybe_unused]] policy_kind kind) {
     return at;
 }
 
+namespace adl_barrier {
+
 /// The policies of one wrapper.
 template <bool Ordered, class... Held>
 struct policy_set {
@@ -301,6 +314,10 @@ struct policy_set {
         return Ordered && index < index_of<policy_kind::retry>;
     }
 };
+
+}  // namespace adl_barrier
+
+using adl_barrier::policy_set;
 
 template <class... Held>
 constexpr bool fallbacks_first() {

@@ -47,7 +47,7 @@ result<void> hand_back(Store& store, operation_record const& head, operation_rec
                                                .release = true},
                                unlimited);
     if (written.has_value()) return success();
-    if (next != nullptr) static_cast<void>(hand_back(store, head, nullptr));
+    if (next != nullptr) static_cast<void>(detail::hand_back(store, head, nullptr));
     return std::move(written).assume_error();
 }
 

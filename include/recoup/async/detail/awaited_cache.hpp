@@ -117,7 +117,7 @@ struct awaited_cache {
     static auto operate(Operation& op, Policies const& policies) {
         return std::apply(
             [&]<class... Args>(Args&... one) {
-                auto lent = lend(op.callable_);
+                auto lent = detail::lend(op.callable_);
                 return Driver::template run_operation<Executor, false, decltype(lent), Policies,
                                                       std::remove_cv_t<Args>...>(
                     lent, policies, static_cast<std::conditional_t<Copied, Args&, Args&&>>(one)...);

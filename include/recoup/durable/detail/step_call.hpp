@@ -43,7 +43,8 @@ class step_call {
     outcome run() {
         return frame_.run(
             [this] {
-                return std::apply([](auto const&... one) { return fingerprint_of(one...); }, args_);
+                return std::apply([](auto const&... one) { return detail::fingerprint_of(one...); },
+                                  args_);
             },
             [this] { return make(); });
     }

@@ -49,7 +49,7 @@ std::size_t key_hash(Key const& key) {
         return std::apply(
             [](auto const&... part) {
                 auto sum = std::size_t{sizeof...(part)};
-                ((sum = spread(sum ^ key_hash(part))), ...);
+                ((sum = spread(sum ^ detail::key_hash(part))), ...);
                 return sum;
             },
             key);

@@ -94,7 +94,7 @@ class cached_call {
 
     // ---- the parts of it that coroutines have in common
 
-    static std::size_t hash_of_view(key_view<key_type> key) { return key_hash(key); }
+    static std::size_t hash_of_view(key_view<key_type> key) { return detail::key_hash(key); }
 
     /// What throws before there is an operation, as a function that makes keys, ends the call.
     static void note_end(result_type& outcome) noexcept {

@@ -99,8 +99,9 @@ class record_keeper {
     bool read_input() {
         if (fingerprint_) return true;
         try {
-            fingerprint_ = std::apply([](auto const&... args) { return fingerprint_of(args...); },
-                                      driver_.arguments());
+            fingerprint_ =
+                std::apply([](auto const&... args) { return detail::fingerprint_of(args...); },
+                           driver_.arguments());
             return true;
         } catch (std::bad_alloc const&) {
             throw;

@@ -179,7 +179,7 @@ bool release(Store& store, operation_record& what, checker& seen) {
     auto giving = fenced_write(what, nullptr);
     giving.release = true;
     what.owner = 0;
-    return write(store, giving, seen);
+    return detail::write(store, giving, seen);
 }
 
 template <class Store>

@@ -17,13 +17,13 @@ namespace recoup::inline v1::testing::detail {
 inline constexpr auto check_start = [](auto& source, auto const&, checker& seen) {
     auto const store = source.fresh();
     auto const owner = enter(*store, seen);
-    expect_no_operation(*store, small_operation("owned").id, seen, "from an empty store");
-    auto const owned = begin(*store, small_operation("owned"), owner, seen);
-    auto const free = begin(*store, full_operation("free"), 0, seen);
+    detail::expect_no_operation(*store, small_operation("owned").id, seen, "from an empty store");
+    auto const owned = detail::begin(*store, small_operation("owned"), owner, seen);
+    auto const free = detail::begin(*store, full_operation("free"), 0, seen);
     if (!owned || !free) return true;
     seen.expect(free->number > owned->number, "numbers do not ascend");
-    expect_operation(*store, *owned, seen, "were started");
-    expect_operation(*store, *free, seen, "were started");
+    detail::expect_operation(*store, *owned, seen, "were started");
+    detail::expect_operation(*store, *free, seen, "were started");
     expect_steps(*store, owned->number, {}, seen);
     return true;
 };
@@ -32,9 +32,9 @@ inline constexpr auto check_start_again = [](auto& source, auto const&, checker&
     auto const store = source.fresh();
     auto const owner = enter(*store, seen);
     auto const other = enter(*store, seen);
-    auto stored = begin(*store, small_operation("again"), owner, seen);
+    auto stored = detail::begin(*store, small_operation("again"), owner, seen);
     std::vector<step_record> const steps{full_step(0)};
-    if (!stored || !write(*store, fenced_write(*stored, nullptr, steps), seen)) return true;
+    if (!stored || !detail::write(*store, fenced_write(*stored, nullptr, steps), seen)) return true;
     auto const given = full_operation("again");
     result<started_operation> const again = store->start(given, other, unlimited);
     if (!seen.expect_value(again, "a second start")) return true;
@@ -42,7 +42,7 @@ inline constexpr auto check_start_again = [](auto& source, auto const&, checker&
     auto const differing = differences(again.value().record, *stored);
     seen.expect(differing.empty(),
                 "a second start gave other values than are stored: " + differing);
-    expect_operation(*store, *stored, seen, "were there before a second start");
+    detail::expect_operation(*store, *stored, seen, "were there before a second start");
     expect_steps(*store, stored->number, steps, seen);
     return true;
 };
@@ -54,7 +54,7 @@ inline constexpr auto check_numbers = [](auto& source, auto const&, checker& see
         for (int i = 0; i != 3; ++i) {
             auto const owner = enter(store, seen);
             seen.expect(owners.insert(owner).second, "an owner's number came again");
-            auto one = begin(store, small_operation("again"), owner, seen);
+            auto one = detail::begin(store, small_operation("again"), owner, seen);
             if (!one || !release(store, *one, seen)) return;
             seen.expect(numbers.insert(one->number).second, "an operation's number came again");
             result<void> const removed = store.remove(one->number, one->epoch);
@@ -80,28 +80,28 @@ inline constexpr auto check_operation_fields = [](auto& source, auto const&, che
     for (unsigned number = 1; number <= 7; ++number) {
         auto what = full_operation("status " + std::to_string(number));
         what.status = static_cast<operation_status>(number);
-        auto const started = begin(*store, what, owner, seen);
-        if (started) expect_operation(*store, *started, seen, "were started");
+        auto const started = detail::begin(*store, what, owner, seen);
+        if (started) detail::expect_operation(*store, *started, seen, "were started");
     }
     // Once more by writing, over fields that were empty.
-    auto stored = begin(*store, small_operation("written"), owner, seen);
+    auto stored = detail::begin(*store, small_operation("written"), owner, seen);
     if (!stored) return true;
     auto head = full_operation("written");
     head.parent = stored->parent;
     head.created = stored->created;
-    if (!write(*store, fenced_write(*stored, &head), seen)) return true;
+    if (!detail::write(*store, fenced_write(*stored, &head), seen)) return true;
     head.number = stored->number;
     head.epoch = stored->epoch;
     head.owner = stored->owner;
-    expect_operation(*store, head, seen);
+    detail::expect_operation(*store, head, seen);
     return true;
 };
 
 inline constexpr auto check_step_fields = [](auto& source, auto const&, checker& seen) {
     auto const store = source.fresh();
     auto const owner = enter(*store, seen);
-    auto const one = begin(*store, small_operation("steps"), owner, seen);
-    auto const other = begin(*store, small_operation("other"), owner, seen);
+    auto const one = detail::begin(*store, small_operation("steps"), owner, seen);
+    auto const other = detail::begin(*store, small_operation("other"), owner, seen);
     if (!one || !other) return true;
     std::vector<step_record> steps;
     for (unsigned status = 1; status <= 4; ++status) {
@@ -109,10 +109,10 @@ inline constexpr auto check_step_fields = [](auto& source, auto const&, checker&
         steps.back().status = static_cast<step_status>(status);
     }
     steps.push_back(small_step(5));
-    if (!write(*store, fenced_write(*one, nullptr, steps), seen)) return true;
-    expect_steps(*store, one->number, steps, seen);
+    if (!detail::write(*store, fenced_write(*one, nullptr, steps), seen)) return true;
+    detail::expect_steps(*store, one->number, steps, seen);
     expect_steps(*store, other->number, {}, seen);
-    expect_operation(*store, *one, seen, "were there before steps were written");
+    detail::expect_operation(*store, *one, seen, "were there before steps were written");
     return true;
 };
 
@@ -127,8 +127,8 @@ inline constexpr auto check_operation_binary = [](auto& source, auto const& opti
         auto what = small_operation("empty " + std::to_string(set));
         if ((set & 1U) != 0) what.result = "";
         if ((set & 2U) != 0) what.last_failure = recorded_failure{};
-        if (auto const started = begin(*store, what, owner, seen))
-            expect_operation(*store, *started, seen, "were started");
+        if (auto const started = detail::begin(*store, what, owner, seen))
+            detail::expect_operation(*store, *started, seen, "were started");
     }
     auto binary = small_operation("binary");
     binary.input = nul + every;
@@ -140,15 +140,15 @@ inline constexpr auto check_operation_binary = [](auto& source, auto const& opti
     while (large.input.size() < options.large_value_bytes) large.input += every;
     large.input.resize(options.large_value_bytes);
     for (auto* what : {&binary, &large}) {
-        auto const started = begin(*store, *what, owner, seen);
+        auto const started = detail::begin(*store, *what, owner, seen);
         if (!started) return true;
         std::vector<step_record> steps{small_step(0, what->input), small_step(1)};
         steps[0].status = step_status::begun;
         steps[0].state = every + nul;
         steps[1].last_failure = recorded_failure{};
-        if (!write(*store, fenced_write(*started, nullptr, steps), seen)) return true;
-        expect_operation(*store, *started, seen, "were started");
-        expect_steps(*store, started->number, steps, seen);
+        if (!detail::write(*store, fenced_write(*started, nullptr, steps), seen)) return true;
+        detail::expect_operation(*store, *started, seen, "were started");
+        detail::expect_steps(*store, started->number, steps, seen);
     }
     return true;
 };
@@ -173,16 +173,16 @@ inline constexpr auto check_operation_extremes = [](auto& source, auto const&, c
                                              high ? std::numeric_limits<std::int32_t>::max()
                                                   : std::numeric_limits<std::int32_t>::min(),
                                              "", ""};
-        auto const started = begin(*store, what, owner, seen);
+        auto const started = detail::begin(*store, what, owner, seen);
         if (!started) continue;
-        expect_operation(*store, *started, seen, "were started");
+        detail::expect_operation(*store, *started, seen, "were started");
         auto step = full_step(high ? step_index_max : 0);
         step.count = high ? most32 : 0;
         step.attempts = high ? most32 : 0;
         step.fingerprint = high ? most64 : 0;
         step.updated = high ? system_time::max() : system_time::min();
         std::vector<step_record> const steps{step};
-        if (write(*store, fenced_write(*started, nullptr, steps), seen))
+        if (detail::write(*store, fenced_write(*started, nullptr, steps), seen))
             expect_steps(*store, started->number, steps, seen);
     }
     return true;
@@ -215,19 +215,19 @@ inline constexpr auto check_operation_identities = [](auto& source, auto const&,
         operation_record what;
         what.id = id;
         what.input = std::to_string(all.size());
-        auto const started = begin(*store, what, 0, seen);
+        auto const started = detail::begin(*store, what, 0, seen);
         if (!started) return true;
         all.push_back(*started);
     }
-    for (auto const& what : all) expect_operation(*store, what, seen, "were started");
+    for (auto const& what : all) detail::expect_operation(*store, what, seen, "were started");
     // Records and operations of one identity are two things.
     expect_list(*store, {}, {}, seen, "where there are only operations");
     auto record = full_record("k");
     record.id = ids.front();
     if (!put(*store, record, seen)) return true;
-    expect_operation(*store, all.front(), seen, "were started");
+    detail::expect_operation(*store, all.front(), seen, "were started");
     result<void> const removed = store->remove(all.front().number, all.front().epoch);
-    if (seen.expect_value(removed, "remove")) expect_stored(*store, record, seen);
+    if (seen.expect_value(removed, "remove")) detail::expect_stored(*store, record, seen);
     return true;
 };
 
@@ -236,14 +236,14 @@ inline constexpr auto check_head_written = [](auto& source, auto const&, checker
     auto const owner = enter(*store, seen);
     auto original = small_operation("head");
     original.parent = 5;
-    auto stored = begin(*store, original, owner, seen);
+    auto stored = detail::begin(*store, original, owner, seen);
     if (!stored) return true;
     auto head = full_operation("another identity");
     head.number = stored->number + 100;
     head.epoch = 99;
     head.owner = owner + 100;
     head.parent = 6;
-    if (!write(*store, fenced_write(*stored, &head), seen)) return true;
+    if (!detail::write(*store, fenced_write(*stored, &head), seen)) return true;
     auto expected = head;
     expected.id = stored->id;
     expected.number = stored->number;
@@ -251,28 +251,30 @@ inline constexpr auto check_head_written = [](auto& source, auto const&, checker
     expected.owner = stored->owner;
     expected.parent = stored->parent;
     expected.created = stored->created;
-    expect_operation(*store, expected, seen);
-    expect_no_operation(*store, head.id, seen, "under the identity in a head that was written");
-    if (!write(*store, fenced_write(*stored, nullptr), seen)) return true;
-    expect_operation(*store, expected, seen, "were there before a write without a head");
+    detail::expect_operation(*store, expected, seen);
+    detail::expect_no_operation(*store, head.id, seen,
+                                "under the identity in a head that was written");
+    if (!detail::write(*store, fenced_write(*stored, nullptr), seen)) return true;
+    detail::expect_operation(*store, expected, seen, "were there before a write without a head");
     auto const plain = small_operation("head");  // and what was set is empty again
     auto emptying = fenced_write(*stored, &plain);
     emptying.drop_wish = true;
-    if (!write(*store, emptying, seen)) return true;
-    expect_operation(*store, *stored, seen);
+    if (!detail::write(*store, emptying, seen)) return true;
+    detail::expect_operation(*store, *stored, seen);
     return true;
 };
 
 inline constexpr auto check_steps_written = [](auto& source, auto const&, checker& seen) {
     auto const store = source.fresh();
     auto const owner = enter(*store, seen);
-    auto const one = begin(*store, small_operation("steps"), owner, seen);
+    auto const one = detail::begin(*store, small_operation("steps"), owner, seen);
     if (!one) return true;
     auto const add = [&](std::vector<step_record> const& steps, bool drop,
                          std::vector<step_record> const& expected) {
         auto what = fenced_write(*one, nullptr, steps);
         what.drop_steps = drop;
-        return write(*store, what, seen) && expect_steps(*store, one->number, expected, seen);
+        return detail::write(*store, what, seen) &&
+               expect_steps(*store, one->number, expected, seen);
     };
     // Written out of order and with gaps: they come in the order of their indices.
     auto const ninth = small_step(9, "ninth");
@@ -294,11 +296,11 @@ inline constexpr auto check_steps_written = [](auto& source, auto const&, checke
 inline constexpr auto check_fence = [](auto& source, auto const&, checker& seen) {
     auto const store = source.fresh();
     auto const owner = enter(*store, seen);
-    auto stored = begin(*store, small_operation("fenced"), owner, seen);
+    auto stored = detail::begin(*store, small_operation("fenced"), owner, seen);
     if (!stored) return true;
     std::vector<step_record> const kept{small_step(0, "kept")};
     std::vector<step_record> const late{small_step(0, "late"), small_step(1, "late")};
-    if (!write(*store, fenced_write(*stored, nullptr, kept), seen)) return true;
+    if (!detail::write(*store, fenced_write(*stored, nullptr, kept), seen)) return true;
     auto const head = full_operation("fenced");
     auto const refuse = [&](operation_record const& by, std::string_view who) {
         for (auto const drop : {false, true}) {
@@ -310,7 +312,8 @@ inline constexpr auto check_fence = [](auto& source, auto const&, checker& seen)
         }
     };
     auto const unchanged = [&] {
-        expect_operation(*store, *stored, seen, "were there before a write that was refused");
+        detail::expect_operation(*store, *stored, seen,
+                                 "were there before a write that was refused");
         expect_steps(*store, stored->number, kept, seen);
     };
     auto wrong = *stored;
@@ -334,7 +337,7 @@ inline constexpr auto check_fence = [](auto& source, auto const&, checker& seen)
     if (!seen.expect_value(removed, "remove")) return true;
     refuse(before, "after a removal");
     refuse(*stored, "after a removal");
-    expect_no_operation(*store, stored->id, seen, "that was removed");
+    detail::expect_no_operation(*store, stored->id, seen, "that was removed");
     expect_steps(*store, stored->number, {}, seen);
     return true;
 };
@@ -342,7 +345,7 @@ inline constexpr auto check_fence = [](auto& source, auto const&, checker& seen)
 inline constexpr auto check_release = [](auto& source, auto const&, checker& seen) {
     auto const store = source.fresh();
     auto const owner = enter(*store, seen);
-    auto stored = begin(*store, small_operation("given back"), owner, seen);
+    auto stored = detail::begin(*store, small_operation("given back"), owner, seen);
     if (!stored) return true;
     // One write that does all: the last thing that its owner does.
     auto head = full_operation("given back");
@@ -350,13 +353,13 @@ inline constexpr auto check_release = [](auto& source, auto const&, checker& see
     std::vector<step_record> const steps{full_step(3)};
     auto what = fenced_write(*stored, &head, steps);
     what.release = true;
-    if (!write(*store, what, seen)) return true;
+    if (!detail::write(*store, what, seen)) return true;
     head.number = stored->number;
     head.epoch = stored->epoch;
     head.owner = 0;
     head.parent = stored->parent;
     head.created = stored->created;
-    expect_operation(*store, head, seen);
+    detail::expect_operation(*store, head, seen);
     expect_steps(*store, stored->number, steps, seen);
     return true;
 };

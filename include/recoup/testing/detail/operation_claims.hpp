@@ -25,8 +25,9 @@ inline constexpr auto check_claim_wanted = [](auto& source, auto const&, checker
                                            {"", "check", "4"},
                                            {"conformance", "check ", "5"}};
     for (auto const& id : others)
-        if (!begin(*store, small_operation(id.key, id.name, id.space), 0, seen)) return true;
-    if (!begin(*store, small_operation("6"), 0, seen)) return true;
+        if (!detail::begin(*store, small_operation(id.key, id.name, id.space), 0, seen))
+            return true;
+    if (!detail::begin(*store, small_operation("6"), 0, seen)) return true;
     expect_claimed(claim(*store, owner, base_time, seen, 100, {}), {}, seen, "of no names");
     expect_claimed(claim(*store, owner, base_time, seen), {"6"}, seen, "of one name");
     expect_claimed(claim(*store, owner, base_time, seen, 100, {"none", "other", "Check"}),
@@ -63,7 +64,7 @@ inline constexpr auto check_claim_due = [](auto& source, auto const&, checker& s
         what.status = one.status;
         what.due = one.due;
         what.delay = one.delay;
-        if (!begin(*store, what, 0, seen)) return true;
+        if (!detail::begin(*store, what, 0, seen)) return true;
     }
     expect_claimed(claim(*store, owner, now, seen), {"at once", "left running", "due now"}, seen);
     expect_claimed(claim(*store, owner, now, seen), {}, seen, "again");
@@ -86,12 +87,12 @@ inline constexpr auto check_claim_clock = [](auto& source, auto const&, checker&
     odd.due = system_time::max();
     odd.delay = duration::min();
     for (auto const& what : {asleep, never})
-        if (!begin(*store, what, 0, seen)) return true;
+        if (!detail::begin(*store, what, 0, seen)) return true;
     expect_claimed(claim(*store, owner, base_time + seconds{60}, seen), {}, seen,
                    "when an operation went to sleep");
     expect_claimed(claim(*store, owner, base_time + seconds{60} - duration{1}, seen), {"asleep"},
                    seen, "before that moment: the clock was set back");
-    if (!begin(*store, odd, 0, seen)) return true;
+    if (!detail::begin(*store, odd, 0, seen)) return true;
     expect_claimed(claim(*store, owner, base_time, seen), {"odd"}, seen,
                    "of a sleep that begins at the end of time");
     return true;
@@ -103,7 +104,7 @@ inline constexpr auto check_claim_order = [](auto& source, auto const&, checker&
     for (auto const second : {50, 20, 10, 40, 30}) {
         auto what = small_operation(std::to_string(second));
         what.due = base_time + std::chrono::seconds{second};
-        if (!begin(*store, what, 0, seen)) return true;
+        if (!detail::begin(*store, what, 0, seen)) return true;
     }
     auto const now = base_time + std::chrono::seconds{60};
     expect_claimed(claim(*store, owner, now, seen, 0), {}, seen, "of none");
@@ -121,9 +122,10 @@ inline constexpr auto check_claim_values = [](auto& source, auto const&, checker
         auto what = full_operation("claimed " + std::string{to_string(status)});
         what.status = status;
         what.due = {};
-        auto stored = begin(*store, what, other, seen);
+        auto stored = detail::begin(*store, what, other, seen);
         std::vector<step_record> const steps{full_step(4)};
-        if (!stored || !write(*store, fenced_write(*stored, nullptr, steps), seen)) return true;
+        if (!stored || !detail::write(*store, fenced_write(*stored, nullptr, steps), seen))
+            return true;
         for (auto const by : {owner, other}) {
             if (!release(*store, *stored, seen)) return true;
             auto const claimed = claim(*store, by, base_time, seen);
@@ -133,12 +135,12 @@ inline constexpr auto check_claim_values = [](auto& source, auto const&, checker
             stored->owner = by;
             auto const differing = differences(claimed[0], *stored);
             seen.expect(differing.empty(), "claim gave other values than are stored: " + differing);
-            expect_operation(*store, *stored, seen, "were there before a claim");
+            detail::expect_operation(*store, *stored, seen, "were there before a claim");
             expect_steps(*store, stored->number, steps, seen);
         }
         stored->note = "by the one who claimed it";
-        write(*store, fenced_write(*stored, &*stored), seen);
-        expect_operation(*store, *stored, seen);
+        detail::write(*store, fenced_write(*stored, &*stored), seen);
+        detail::expect_operation(*store, *stored, seen);
     }
     return true;
 };
@@ -150,9 +152,9 @@ inline constexpr auto check_claim_owned = [](auto& source, auto const&, checker&
     auto const third = enter(*store, seen);
     auto running = small_operation("running");
     running.status = operation_status::running;
-    auto const one = begin(*store, running, owner, seen);
-    auto const two = begin(*store, small_operation("pending"), owner, seen);
-    auto const kept = begin(*store, small_operation("of another"), third, seen);
+    auto const one = detail::begin(*store, running, owner, seen);
+    auto const two = detail::begin(*store, small_operation("pending"), owner, seen);
+    auto const kept = detail::begin(*store, small_operation("of another"), third, seen);
     if (!one || !two || !kept) return true;
     expect_claimed(claim(*store, other, base_time, seen), {}, seen, "of what a living owner has");
     expect_claimed(claim(*store, owner, base_time, seen), {}, seen, "of what one has already");
@@ -164,7 +166,7 @@ inline constexpr auto check_claim_owned = [](auto& source, auto const&, checker&
         result<write_receipt> const refused = store->write(fenced_write(late, nullptr), unlimited);
         seen.expect_error(refused, store_errc::fenced, "write by the owner that has left");
     }
-    expect_operation(*store, *kept, seen, "a living owner has");
+    detail::expect_operation(*store, *kept, seen, "a living owner has");
     return true;
 };
 
@@ -176,7 +178,7 @@ inline constexpr auto check_take = [](auto& source, auto const&, checker& seen) 
         auto what = full_operation("status " + std::to_string(number));
         what.status = static_cast<operation_status>(number);
         what.due = system_time::max();  // no matter when it is due
-        auto stored = begin(*store, what, owner, seen);
+        auto stored = detail::begin(*store, what, owner, seen);
         if (!stored) return true;
         result<operation_record> const living = store->take(stored->number, stored->epoch, other);
         seen.expect_error(living, store_errc::owned, "take of what a living owner has");
@@ -185,7 +187,8 @@ inline constexpr auto check_take = [](auto& source, auto const&, checker& seen) 
             result<operation_record> const wrong = store->take(stored->number, epoch, other);
             seen.expect_error(wrong, store_errc::conflict, "take of another epoch");
         }
-        expect_operation(*store, *stored, seen, "were there before a take that was refused");
+        detail::expect_operation(*store, *stored, seen,
+                                 "were there before a take that was refused");
         result<operation_record> const taken = store->take(stored->number, stored->epoch, other);
         if (!seen.expect_value(taken, "take")) return true;
         seen.expect(taken.value().epoch > stored->epoch, "take did not raise the epoch");
@@ -193,7 +196,7 @@ inline constexpr auto check_take = [](auto& source, auto const&, checker& seen) 
         stored->owner = other;
         auto const differing = differences(taken.value(), *stored);
         seen.expect(differing.empty(), "take gave other values than are stored: " + differing);
-        expect_operation(*store, *stored, seen, "were there before a take");
+        detail::expect_operation(*store, *stored, seen, "were there before a take");
     }
     // What a dead owner has is anybody's.
     result<void> const left = store->leave(other);
@@ -236,9 +239,9 @@ inline constexpr auto check_cancel = [](auto& source, auto const&, checker& seen
     auto const store = source.fresh();
     auto const owner = enter(*store, seen);
     auto const other = enter(*store, seen);
-    auto stored = begin(*store, small_operation("cancelled"), owner, seen);
-    auto const quiet = begin(*store, small_operation("quiet"), owner, seen);
-    auto const foreign = begin(*store, small_operation("of another"), other, seen);
+    auto stored = detail::begin(*store, small_operation("cancelled"), owner, seen);
+    auto const quiet = detail::begin(*store, small_operation("quiet"), owner, seen);
+    auto const foreign = detail::begin(*store, small_operation("of another"), other, seen);
     if (!stored || !quiet || !foreign) return true;
     auto const told = [&](operation_record const& whom, bool expected, std::string_view when) {
         expect_told(*store, fenced_write(whom, nullptr), expected, seen, when);
@@ -254,7 +257,7 @@ inline constexpr auto check_cancel = [](auto& source, auto const&, checker& seen
     for (int i = 0; i != 2; ++i) told(*stored, true, "after it was");
     told(*quiet, false, "of its neighbour");
     stored->cancel_requested = true;
-    expect_operation(*store, *stored, seen, "follow from request_cancel");
+    detail::expect_operation(*store, *stored, seen, "follow from request_cancel");
     // It stays over a change of owner.
     if (!release(*store, *stored, seen)) return true;
     expect_renewed(*store, owner, {}, seen, "of what this owner has no more");
@@ -268,7 +271,7 @@ inline constexpr auto check_cancel = [](auto& source, auto const&, checker& seen
 inline constexpr auto check_wish_stays = [](auto& source, auto const&, checker& seen) {
     auto const store = source.fresh();
     auto const owner = enter(*store, seen);
-    auto stored = begin(*store, small_operation("cancelled"), owner, seen);
+    auto stored = detail::begin(*store, small_operation("cancelled"), owner, seen);
     if (!stored) return true;
     result<void> const asked = store->request_cancel(stored->number);
     if (!seen.expect_value(asked, "request_cancel")) return true;
@@ -280,8 +283,9 @@ inline constexpr auto check_wish_stays = [](auto& source, auto const&, checker& 
         expect_told(*store, fenced_write(head, &head), true, seen, "before a head");
         *stored = head;
         stored->cancel_requested = true;
-        expect_operation(*store, *stored, seen,
-                         "a head leaves of a wish to cancel that its writer has not heard of");
+        detail::expect_operation(
+            *store, *stored, seen,
+            "a head leaves of a wish to cancel that its writer has not heard of");
     }
     std::vector<step_record> const steps{small_step(0)};
     auto with_steps = fenced_write(head, &head, steps);
@@ -292,13 +296,14 @@ inline constexpr auto check_wish_stays = [](auto& source, auto const&, checker& 
     last.release = true;
     expect_told(*store, last, true, seen, "before a last head");
     stored->owner = 0;
-    expect_operation(*store, *stored, seen,
-                     "a last head leaves of a wish to cancel that its writer has not heard of");
+    detail::expect_operation(
+        *store, *stored, seen,
+        "a last head leaves of a wish to cancel that its writer has not heard of");
     // The head of a start may bring one, and one of a write.
     auto wished = small_operation("cancelled at once");
     wished.cancel_requested = true;
-    auto const at_once = begin(*store, wished, owner, seen);
-    auto const later = begin(*store, small_operation("cancelled by a head"), owner, seen);
+    auto const at_once = detail::begin(*store, wished, owner, seen);
+    auto const later = detail::begin(*store, small_operation("cancelled by a head"), owner, seen);
     if (!at_once || !later) return true;
     auto plain = *at_once;
     plain.cancel_requested = false;
@@ -314,7 +319,7 @@ inline constexpr auto check_wish_stays = [](auto& source, auto const&, checker& 
 inline constexpr auto check_wish_dropped = [](auto& source, auto const&, checker& seen) {
     auto const store = source.fresh();
     auto const owner = enter(*store, seen);
-    auto stored = begin(*store, small_operation("cancelled"), owner, seen);
+    auto stored = detail::begin(*store, small_operation("cancelled"), owner, seen);
     if (!stored) return true;
     auto const drop = [&](bool release, bool next_wish) {
         auto what = fenced_write(*stored, &*stored);
@@ -324,7 +329,8 @@ inline constexpr auto check_wish_dropped = [](auto& source, auto const&, checker
         if (release) stored->owner = 0;
         // Its writer may not have heard of the wish, and so is told with that very write.
         expect_told(*store, what, true, seen, "before a write that drops that");
-        expect_operation(*store, *stored, seen, "a write leaves that drops a wish to cancel");
+        detail::expect_operation(*store, *stored, seen,
+                                 "a write leaves that drops a wish to cancel");
     };
     auto const ask = [&] {
         result<void> const asked = store->request_cancel(stored->number);
@@ -370,26 +376,26 @@ inline constexpr auto check_renew = [](auto& source, auto const&, checker& seen)
 inline constexpr auto check_remove = [](auto& source, auto const&, checker& seen) {
     auto const store = source.fresh();
     auto const owner = enter(*store, seen);
-    auto stored = begin(*store, small_operation("removed"), owner, seen);
-    auto const neighbour = begin(*store, small_operation("neighbour"), owner, seen);
+    auto stored = detail::begin(*store, small_operation("removed"), owner, seen);
+    auto const neighbour = detail::begin(*store, small_operation("neighbour"), owner, seen);
     if (!stored || !neighbour) return true;
     std::vector<step_record> const steps{full_step(0), full_step(1)};
     for (auto const& whose : {*stored, *neighbour})
-        if (!write(*store, fenced_write(whose, nullptr, steps), seen)) return true;
+        if (!detail::write(*store, fenced_write(whose, nullptr, steps), seen)) return true;
     result<void> const living = store->remove(stored->number, stored->epoch);
     seen.expect_error(living, store_errc::owned, "remove of what a living owner has");
     if (!release(*store, *stored, seen)) return true;
     result<void> const wrong = store->remove(stored->number, stored->epoch + 1);
     seen.expect_error(wrong, store_errc::conflict, "remove of another epoch");
-    expect_operation(*store, *stored, seen, "were there before a remove that was refused");
+    detail::expect_operation(*store, *stored, seen, "were there before a remove that was refused");
     expect_steps(*store, stored->number, steps, seen);
     result<void> const removed = store->remove(stored->number, stored->epoch);
     if (!seen.expect_value(removed, "remove")) return true;
-    expect_no_operation(*store, stored->id, seen, "that was removed");
+    detail::expect_no_operation(*store, stored->id, seen, "that was removed");
     expect_steps(*store, stored->number, {}, seen);
     expect_operations(*store, {}, {*neighbour}, seen, "after a removal");
     expect_steps(*store, neighbour->number, steps, seen);
-    auto const again = begin(*store, small_operation("removed"), owner, seen);
+    auto const again = detail::begin(*store, small_operation("removed"), owner, seen);
     if (again) expect_steps(*store, again->number, {}, seen);
     return true;
 };

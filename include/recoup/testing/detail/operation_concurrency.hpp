@@ -50,7 +50,7 @@ inline constexpr auto check_claims_once = [](auto& source, auto const& options, 
     auto const store = source.fresh();
     std::size_t const count = std::size_t{options.rounds} * 3;
     for (std::size_t i = 0; i != count; ++i)
-        if (!begin(*store, small_operation(std::to_string(i)), 0, seen)) return true;
+        if (!detail::begin(*store, small_operation(std::to_string(i)), 0, seen)) return true;
     std::vector<std::vector<operation_record>> claimed(options.threads);
     std::vector<std::uint64_t> owners(options.threads);
     std::vector<std::vector<violation>> found(options.threads);
@@ -85,7 +85,7 @@ inline constexpr auto check_takes_once = [](auto& source, auto const& options, c
     auto const store = source.fresh();
     std::vector<std::uint64_t> owners(options.threads);
     for (auto& owner : owners) owner = enter(*store, seen);
-    auto stored = begin(*store, small_operation("contended"), 0, seen);
+    auto stored = detail::begin(*store, small_operation("contended"), 0, seen);
     for (unsigned round = 0; stored && round != options.rounds / 2; ++round) {
         std::vector<std::optional<operation_record>> taken(options.threads);
         std::atomic<unsigned> odd{0};
@@ -106,7 +106,7 @@ inline constexpr auto check_takes_once = [](auto& source, auto const& options, c
             return true;
         for (auto const& one : taken)
             if (one) *stored = *one;
-        if (!expect_operation(*store, *stored, seen, "the winner got") ||
+        if (!detail::expect_operation(*store, *stored, seen, "the winner got") ||
             !release(*store, *stored, seen))
             return true;
     }
@@ -121,7 +121,8 @@ inline constexpr auto write_side_by_side = [](auto& source, auto const& options,
     auto const owner = enter(*store, seen);
     std::vector<operation_record> heads;
     for (unsigned thread = 0; thread != options.threads; ++thread) {
-        auto const started = begin(*store, small_operation(std::to_string(thread)), owner, seen);
+        auto const started =
+            detail::begin(*store, small_operation(std::to_string(thread)), owner, seen);
         if (!started) return;
         heads.push_back(*started);
     }
@@ -148,10 +149,10 @@ inline constexpr auto write_side_by_side = [](auto& source, auto const& options,
                 small_step(round, std::to_string(thread) + " " + std::to_string(round));
             std::vector<step_record> const both{step, small_step(1000, step.value)};
             head.progress = step.value;
-            if (!write(*store, fenced_write(head, &head, both), mine)) return;
+            if (!detail::write(*store, fenced_write(head, &head, both), mine)) return;
             steps[thread].push_back(step);
             // The last acknowledged write is what everybody sees from now on.
-            if (round % 8 == 0 && !expect_operation(*store, head, mine)) return;
+            if (round % 8 == 0 && !detail::expect_operation(*store, head, mine)) return;
         }
         steps[thread].push_back(small_step(1000, steps[thread].back().value));
     };
@@ -174,8 +175,8 @@ inline constexpr auto write_side_by_side = [](auto& source, auto const& options,
     });
     for (unsigned thread = 0; thread != options.threads; ++thread) {
         for (auto const& broken : found[thread]) seen.fail(broken.what);
-        expect_operation(*store, heads[thread], seen, "its thread wrote last");
-        expect_steps(*store, heads[thread].number, steps[thread], seen);
+        detail::expect_operation(*store, heads[thread], seen, "its thread wrote last");
+        detail::expect_steps(*store, heads[thread].number, steps[thread], seen);
     }
 };
 
@@ -193,7 +194,7 @@ inline constexpr auto check_fenced_apart = [](auto& source, auto const& options,
 inline constexpr auto check_whole_writes = [](auto& source, auto const& options, checker& seen) {
     auto const store = source.fresh();
     auto const owner = enter(*store, seen);
-    auto stored = begin(*store, small_operation("rewritten"), owner, seen);
+    auto stored = detail::begin(*store, small_operation("rewritten"), owner, seen);
     if (!stored) return true;
     auto head = *stored;
     auto const put_round = [&](unsigned round, checker& by) {
@@ -207,7 +208,7 @@ inline constexpr auto check_whole_writes = [](auto& source, auto const& options,
         }
         auto what = fenced_write(*stored, &head, steps);
         what.drop_steps = true;
-        return write(*store, what, by);
+        return detail::write(*store, what, by);
     };
     if (!put_round(0, seen)) return true;
     std::atomic<bool> over{false};
@@ -259,7 +260,8 @@ inline constexpr auto check_wish_at_once = [](auto& source, auto const& options,
     auto const store = source.fresh();
     auto const owner = enter(*store, seen);
     for (unsigned round = 0; round != options.rounds; ++round) {
-        auto const stored = begin(*store, small_operation(std::to_string(round)), owner, seen);
+        auto const stored =
+            detail::begin(*store, small_operation(std::to_string(round)), owner, seen);
         if (!stored) return true;
         std::vector<violation> found;
         std::atomic<unsigned> begun{0};
@@ -270,7 +272,7 @@ inline constexpr auto check_wish_at_once = [](auto& source, auto const& options,
                 checker mine{"", found};
                 for (unsigned i = 0; i != heads_max && !over; ++i) {
                     ++begun;
-                    if (!write(*store, fenced_write(*stored, &*stored), mine)) break;
+                    if (!detail::write(*store, fenced_write(*stored, &*stored), mine)) break;
                 }
                 begun = UINT_MAX;
             } else {
@@ -286,7 +288,8 @@ inline constexpr auto check_wish_at_once = [](auto& source, auto const& options,
         if (!seen.expect(!failed, "request_cancel failed while heads were written")) return true;
         auto wished = *stored;
         wished.cancel_requested = true;
-        if (!expect_operation(*store, wished, seen, "heads and a wish at once leave")) return true;
+        if (!detail::expect_operation(*store, wished, seen, "heads and a wish at once leave"))
+            return true;
     }
     return true;
 };

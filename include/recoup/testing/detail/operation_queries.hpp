@@ -25,7 +25,7 @@ inline constexpr auto check_operations_list = [](auto& source, auto const&, chec
         what.status = static_cast<operation_status>(1 + i % 7);
         what.parent = i % 4;
         what.input = std::string(i, 'i');
-        auto const started = begin(*store, what, i % 5 == 0 ? owner : 0, seen);
+        auto const started = detail::begin(*store, what, i % 5 == 0 ? owner : 0, seen);
         if (!started) return true;
         all.push_back(*started);
     }
@@ -79,9 +79,9 @@ inline constexpr auto check_operations_clean_up = [](auto& source, auto const&, 
                                         std::to_string((expires - base_time).count()));
             what.status = status;
             what.expires = expires;
-            auto started = begin(*store, what, owner, seen);
+            auto started = detail::begin(*store, what, owner, seen);
             std::vector<step_record> const steps{full_step(0)};
-            if (!started || !write(*store, fenced_write(*started, nullptr, steps), seen) ||
+            if (!started || !detail::write(*store, fenced_write(*started, nullptr, steps), seen) ||
                 !release(*store, *started, seen))
                 return true;
             (has_ended(status) && expires <= now ? gone : kept).push_back(*started);
@@ -106,7 +106,7 @@ inline constexpr auto check_operations_clean_up = [](auto& source, auto const&, 
     expect_operations(*store, {}, kept, seen, "after clean_up");
     for (auto const& what : kept) expect_steps(*store, what.number, {full_step(0)}, seen);
     for (auto const& what : gone) {
-        expect_no_operation(*store, what.id, seen, "that was cleaned up");
+        detail::expect_no_operation(*store, what.id, seen, "that was cleaned up");
         expect_steps(*store, what.number, {}, seen);
     }
     return true;
@@ -118,18 +118,19 @@ inline constexpr auto check_operations_max = [](auto& source, auto const& option
     auto const owner = enter(*store, seen);
     std::optional<operation_record> last;
     for (std::size_t i = 0; i != *options.operations_max; ++i) {
-        last = begin(*store, small_operation(std::to_string(i)), owner, seen);
+        last = detail::begin(*store, small_operation(std::to_string(i)), owner, seen);
         if (!last) return true;
     }
     auto const more = small_operation("one more");
     result<started_operation> const refused = store->start(more, owner, unlimited);
     seen.expect_error(refused, store_errc::full, "start of one operation more than the limit");
-    expect_no_operation(*store, more.id, seen, "that was refused");
+    detail::expect_no_operation(*store, more.id, seen, "that was refused");
     result<started_operation> const again = store->start(small_operation("0"), owner, unlimited);
     if (seen.expect_value(again, "a second start in a full store"))
         seen.expect(!again.value().made, "a second start in a full store made one");
     last->note = "written in a full store";
-    if (write(*store, fenced_write(*last, &*last), seen)) expect_operation(*store, *last, seen);
+    if (detail::write(*store, fenced_write(*last, &*last), seen))
+        detail::expect_operation(*store, *last, seen);
     if (!release(*store, *last, seen)) return true;
     result<void> const removed = store->remove(last->number, last->epoch);
     if (seen.expect_value(removed, "remove")) begin(*store, more, owner, seen);
@@ -146,11 +147,11 @@ inline constexpr auto check_operation_bytes_max = [](auto& source, auto const& o
     what.input = large;
     result<started_operation> const refused = store->start(what, owner, unlimited);
     seen.expect_error(refused, store_errc::too_large, "start of an operation above the limit");
-    expect_no_operation(*store, what.id, seen, "that was refused");
+    detail::expect_no_operation(*store, what.id, seen, "that was refused");
     what.input.clear();
-    auto const stored = begin(*store, what, owner, seen);
+    auto const stored = detail::begin(*store, what, owner, seen);
     std::vector<step_record> const steps{small_step(1, "kept")};
-    if (!stored || !write(*store, fenced_write(*stored, nullptr, steps), seen)) return true;
+    if (!stored || !detail::write(*store, fenced_write(*stored, nullptr, steps), seen)) return true;
     auto head = *stored;
     head.progress = large;
     std::vector<step_record> const fresh{small_step(0, "new"), small_step(1, large)};
@@ -159,7 +160,8 @@ inline constexpr auto check_operation_bytes_max = [](auto& source, auto const& o
         if (by_head) writing.steps = writing.steps.first(1);
         result<write_receipt> const above = store->write(writing, unlimited);
         seen.expect_error(above, store_errc::too_large, "write of what is above the limit");
-        expect_operation(*store, *stored, seen, "were there before a write that was too large");
+        detail::expect_operation(*store, *stored, seen,
+                                 "were there before a write that was too large");
         expect_steps(*store, stored->number, steps, seen);
     }
     return true;

@@ -90,14 +90,14 @@ class store_source {
 
     static constexpr bool reopens = requires(Stores& stores) { stores.reopen(); };
 
-    auto fresh() { return fresh_store(*stores_); }
+    auto fresh() { return detail::fresh_store(*stores_); }
     auto reopen()
         requires reopens
     {
         return stores_->reopen();
     }
 
-    using store_type = std::remove_cvref_t<decltype(*fresh_store(std::declval<Stores&>()))>;
+    using store_type = std::remove_cvref_t<decltype(*detail::fresh_store(std::declval<Stores&>()))>;
 
   private:
     Stores* stores_;

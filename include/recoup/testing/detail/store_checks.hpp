@@ -35,12 +35,12 @@ inline constexpr auto check_fields = [](auto& source, auto const&, checker& seen
     auto full = full_record("full");
     auto plain = small_record("plain");
     for (auto* what : {&full, &plain})
-        if (put(*store, *what, seen)) expect_stored(*store, *what, seen);
+        if (put(*store, *what, seen)) detail::expect_stored(*store, *what, seen);
     for (auto const status :
          {record_status::running, record_status::succeeded, record_status::failed}) {
         auto what = full_record("status " + std::to_string(static_cast<int>(status)));
         what.status = status;
-        if (put(*store, what, seen)) expect_stored(*store, what, seen);
+        if (put(*store, what, seen)) detail::expect_stored(*store, what, seen);
     }
     return true;
 };
@@ -52,7 +52,7 @@ inline constexpr auto check_optional = [](auto& source, auto const&, checker& se
         if ((set & 1U) != 0) what.checkpoint = "";
         if ((set & 2U) != 0) what.result = "";
         if ((set & 4U) != 0) what.last_failure = recorded_failure{};
-        if (put(*store, what, seen)) expect_stored(*store, what, seen);
+        if (put(*store, what, seen)) detail::expect_stored(*store, what, seen);
     }
     return true;
 };
@@ -65,12 +65,12 @@ inline constexpr auto check_binary = [](auto& source, auto const& options, check
     what.checkpoint = std::string(3, '\0') + every;
     what.result = every + std::string(3, '\0');
     what.last_failure = recorded_failure{category::unknown, 0, "", every};
-    if (put(*store, what, seen)) expect_stored(*store, what, seen);
+    if (put(*store, what, seen)) detail::expect_stored(*store, what, seen);
     auto large = small_record("large");
     large.checkpoint.emplace();
     while (large.checkpoint->size() < options.large_value_bytes) *large.checkpoint += every;
     large.checkpoint->resize(options.large_value_bytes);
-    if (put(*store, large, seen)) expect_stored(*store, large, seen);
+    if (put(*store, large, seen)) detail::expect_stored(*store, large, seen);
     return true;
 };
 
@@ -97,7 +97,7 @@ inline constexpr auto check_extremes = [](auto& source, auto const&, checker& se
                                              high ? std::numeric_limits<std::int32_t>::max()
                                                   : std::numeric_limits<std::int32_t>::min(),
                                              "", ""};
-        if (put(*store, what, seen)) expect_stored(*store, what, seen);
+        if (put(*store, what, seen)) detail::expect_stored(*store, what, seen);
     }
     return true;
 };
@@ -144,14 +144,14 @@ inline constexpr auto check_identities = [](auto& source, auto const&, checker& 
     for (auto const& id : ids) {
         auto what = small_record(id.key, id.name, id.space);
         what.fingerprint = saved.size() + 1;
-        expect_absent(*store, id, seen, "of another identity");
+        detail::expect_absent(*store, id, seen, "of another identity");
         if (!put(*store, what, seen)) return true;
         saved.push_back(what);
     }
     for (auto const& what : saved) expect_stored(*store, what, seen);
     result<void> const erased = store->erase(saved[0].id, saved[0].revision, unlimited);
     if (!seen.expect_value(erased, "erase")) return true;
-    for (std::size_t i = 1; i != saved.size(); ++i) expect_stored(*store, saved[i], seen);
+    for (std::size_t i = 1; i != saved.size(); ++i) detail::expect_stored(*store, saved[i], seen);
     return true;
 };
 
@@ -161,10 +161,10 @@ inline constexpr auto check_replacing = [](auto& source, auto const&, checker& s
     if (!put(*store, full, seen)) return true;
     auto plain = small_record("replaced");
     plain.revision = full.revision;
-    if (put(*store, plain, seen)) expect_stored(*store, plain, seen);
+    if (put(*store, plain, seen)) detail::expect_stored(*store, plain, seen);
     auto again = full_record("replaced");
     again.revision = plain.revision;
-    if (put(*store, again, seen)) expect_stored(*store, again, seen);
+    if (put(*store, again, seen)) detail::expect_stored(*store, again, seen);
     expect_list(*store, {}, {again}, seen, "after replacing");
     return true;
 };
@@ -179,7 +179,7 @@ inline constexpr auto check_conflicts = [](auto& source, auto const&, checker& s
     };
     result<std::uint64_t> first = store->save(stranger(1), unlimited);
     seen.expect_error(first, store_errc::conflict, "save of revision 1 where there is no record");
-    expect_absent(*store, what.id, seen, "that a conflict left");
+    detail::expect_absent(*store, what.id, seen, "that a conflict left");
     if (!put(*store, what, seen)) return true;
     auto const before = what.revision;
     if (!put(*store, what, seen)) return true;
@@ -189,7 +189,7 @@ inline constexpr auto check_conflicts = [](auto& source, auto const&, checker& s
         seen.expect_error(saved, store_errc::conflict,
                           "save of revision " + std::to_string(revision) + " over " +
                               std::to_string(what.revision));
-        expect_stored(*store, what, seen);
+        detail::expect_stored(*store, what, seen);
     }
     expect_list(*store, {}, {what}, seen, "after conflicts");
     return true;
@@ -209,11 +209,11 @@ inline constexpr auto check_erase = [](auto& source, auto const&, checker& seen)
         seen.expect_error(erased, store_errc::conflict,
                           "erase of revision " + std::to_string(revision) + " of a record at " +
                               std::to_string(what.revision));
-        expect_stored(*store, what, seen);
+        detail::expect_stored(*store, what, seen);
     }
     result<void> const erased = store->erase(what.id, what.revision, unlimited);
     seen.expect_value(erased, "erase");
-    expect_absent(*store, what.id, seen, "that was erased");
+    detail::expect_absent(*store, what.id, seen, "that was erased");
     expect_list(*store, {}, {other}, seen, "after an erase");
     result<void> const again = store->erase(what.id, what.revision, unlimited);
     seen.expect_value(again, "a second erase");
@@ -235,7 +235,7 @@ inline constexpr auto check_fence_after_erase = [](auto& source, auto const&, ch
         seen.expect_error(saved, store_errc::conflict,
                           "save by one who last saw the record that was erased");
     }
-    expect_stored(*store, fresh, seen);
+    detail::expect_stored(*store, fresh, seen);
     return true;
 };
 
@@ -371,7 +371,7 @@ inline constexpr auto check_clean_up_follows = [](auto& source, auto const&, che
     result<std::size_t> const running = store->clean_up(soon, 100);
     if (seen.expect_value(running, "clean_up"))
         seen.expect(running.value() == 0, "clean_up removed a record that runs again");
-    expect_stored(*store, what, seen);
+    detail::expect_stored(*store, what, seen);
     what.status = record_status::succeeded;
     what.expires = soon + duration{1};
     if (!put(*store, what, seen)) return true;
@@ -381,9 +381,9 @@ inline constexpr auto check_clean_up_follows = [](auto& source, auto const&, che
     result<std::size_t> const gone = store->clean_up(soon + duration{1}, 100);
     if (seen.expect_value(gone, "clean_up"))
         seen.expect(gone.value() == 1, "clean_up left a record whose expiry was changed");
-    expect_absent(*store, what.id, seen, "that was cleaned up");
+    detail::expect_absent(*store, what.id, seen, "that was cleaned up");
     auto again = small_record("one");
-    if (put(*store, again, seen)) expect_stored(*store, again, seen);
+    if (put(*store, again, seen)) detail::expect_stored(*store, again, seen);
     return true;
 };
 

@@ -84,13 +84,13 @@ inline constexpr auto check_one_winner = [](auto& source, auto const& options, c
             proposals[thread].fingerprint = std::uint64_t{round} * options.threads + thread;
         std::vector<outcome> outcomes(options.threads);
         on_threads(options.threads, [&](unsigned thread) {
-            outcomes[thread] = save_once(*store, proposals[thread]);
+            outcomes[thread] = detail::save_once(*store, proposals[thread]);
         });
         auto const winner = expect_one_winner(outcomes, seen);
         if (!winner) return true;
         current = proposals[*winner];
         current.revision = outcomes[*winner].saved;
-        if (!expect_stored(*store, current, seen)) return true;
+        if (!detail::expect_stored(*store, current, seen)) return true;
     }
     return true;
 };
@@ -111,7 +111,7 @@ inline constexpr auto check_lost_updates = [](auto& source, auto const& options,
             }
             auto next = *loaded.value();
             ++next.fingerprint;
-            if (!save_once(*store, next).failed) ++counted;
+            if (!detail::save_once(*store, next).failed) ++counted;
         }
     });
     seen.expect(broken == 0, "load failed while others saved");
@@ -140,9 +140,9 @@ inline constexpr auto check_neighbours = [](auto& source, auto const& options, c
             if (round % 3 == 0) {
                 result<void> const erased = store->erase(what.id, what.revision, unlimited);
                 mine.expect_value(erased, "erase");
-                expect_absent(*store, what.id, mine, "that was erased");
+                detail::expect_absent(*store, what.id, mine, "that was erased");
             } else {
-                if (!put(*store, what, mine) || !expect_stored(*store, what, mine)) return;
+                if (!put(*store, what, mine) || !detail::expect_stored(*store, what, mine)) return;
                 kept[thread].push_back(what);
             }
             done[thread].store(round + 1, std::memory_order_release);

@@ -48,7 +48,7 @@ inline constexpr auto check_filter = [](auto& source, auto const&, checker& seen
             stale.revision = 0;
             result<std::uint64_t> const refused = store->save(stale, unlimited);
             seen.expect_error(refused, store_errc::conflict, "save of what is there as new");
-            expect_may_contain(*store, saved[i], seen);
+            detail::expect_may_contain(*store, saved[i], seen);
         }
         return true;
     }
@@ -66,11 +66,11 @@ inline constexpr auto check_records_max = [](auto& source, auto const& options, 
     auto one_more = small_record("one more");
     result<std::uint64_t> const refused = store->save(one_more, unlimited);
     seen.expect_error(refused, store_errc::full, "save of one record more than the limit");
-    expect_absent(*store, one_more.id, seen, "that was refused");
-    if (put(*store, saved.back(), seen)) expect_stored(*store, saved.back(), seen);
+    detail::expect_absent(*store, one_more.id, seen, "that was refused");
+    if (put(*store, saved.back(), seen)) detail::expect_stored(*store, saved.back(), seen);
     result<void> const erased = store->erase(saved.back().id, saved.back().revision, unlimited);
     if (!seen.expect_value(erased, "erase from a full store")) return true;
-    if (put(*store, one_more, seen)) expect_stored(*store, one_more, seen);
+    if (put(*store, one_more, seen)) detail::expect_stored(*store, one_more, seen);
     saved.back() = one_more;
     expect_list(*store, {.limit = saved.size() + 1}, saved, seen, "of a full store");
     return true;
@@ -87,13 +87,13 @@ inline constexpr auto check_record_bytes_max = [](auto& source, auto const& opti
     large.result->assign(*options.record_bytes_max + 1, 'x');
     result<std::uint64_t> const refused = store->save(large, unlimited);
     seen.expect_error(refused, store_errc::too_large, "save of a record above the limit");
-    expect_stored(*store, what, seen);
+    detail::expect_stored(*store, what, seen);
     auto fresh = large;
     fresh.id.key = "new";
     fresh.revision = 0;
     result<std::uint64_t> const also = store->save(fresh, unlimited);
     seen.expect_error(also, store_errc::too_large, "first save of a record above the limit");
-    expect_absent(*store, fresh.id, seen, "that was refused");
+    detail::expect_absent(*store, fresh.id, seen, "that was refused");
     return true;
 };
 
