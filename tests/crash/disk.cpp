@@ -451,7 +451,9 @@ int name_call(long number, int folder, char const* path, int to_folder, char con
     }
 
 #pragma GCC diagnostic push
+#ifndef __clang__  // does not know it
 #pragma GCC diagnostic ignored "-Wnonnull-compare"
+#endif
 extern "C" {
 int open(char const* path, int flags, ...) {
     RECOUP_MODE(flags, mode)

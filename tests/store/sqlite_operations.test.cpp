@@ -379,6 +379,37 @@ TEST_CASE("Files of the versions before are migrated, with what they hold", "[sq
     CHECK(must(store.verify()).ok());
 }
 
+TEST_CASE("A file of version 2 is migrated, and what is due in it is found",
+          "[sqlite_operations]") {
+    auto const shared = GENERATE(false, true);
+    temporary_folder const folder;
+    auto const path = folder / "store";
+    {
+        sqlite_store store{path, options_of(shared)};
+        for (auto const* key : {"a", "b"}) must(store.start(some_operation(key), 0));
+        auto asleep = some_operation("asleep");
+        asleep.due = recoup::system_time{std::chrono::seconds{9000}};
+        asleep.delay = std::chrono::seconds{10};
+        must(store.start(asleep, 0));
+    }
+    {
+        plain_connection old{path};
+        old.run("DROP INDEX recoup_operation_slept");
+        old.run("DROP INDEX recoup_operation_due");
+        old.run(
+            "CREATE INDEX recoup_operation_due ON recoup_operation (due, number, slept) WHERE "
+            "status < 3");
+        old.run("PRAGMA user_version=2");
+    }
+    sqlite_store store{path, options_of(shared)};
+    CHECK(plain_connection{path}.ask("PRAGMA user_version") == "3");
+    auto const owner = must(store.enter("me", long_lease));
+    std::vector<std::string> keys;
+    for (auto const& each : claim_all(store, owner)) keys.push_back(each.id.key);
+    CHECK(keys == std::vector<std::string>{"a", "b", "asleep"});
+    CHECK(must(store.verify()).ok());
+}
+
 TEST_CASE("Callers at the same time share commits, and each has its own verdict",
           "[sqlite_operations][concurrent]") {
     temporary_folder const folder;

@@ -82,7 +82,7 @@ TEST_CASE("the settings that durability rests on are in force, read back from SQ
     CHECK(settings.at("trusted_schema") == "0");
     CHECK(settings.at("cell_size_check") == "1");
     CHECK(settings.at("application_id") == "1919120752");
-    CHECK(settings.at("user_version") == "2");
+    CHECK(settings.at("user_version") == "3");
     CHECK(settings.at("sqlite_version") == sqlite3_libversion());
 }
 

@@ -131,7 +131,7 @@ TEST_CASE("a file of a newer version is refused with the versions named") {
     CHECK(is(refused, store_errc::newer_version));
     CHECK_THAT(refused.message(),
                ContainsSubstring("a.db has schema version 7; this version of the library "
-                                 "reads up to 2"));
+                                 "reads up to 3"));
     CHECK(file_bytes(folder / "a.db") == before);
 }
 
@@ -211,12 +211,12 @@ TEST_CASE("a file of an older version is migrated with all its records, once") {
     auto const unwritten = opening_error(path, looking);
     CHECK(is(unwritten, store_errc::read_only));
     CHECK_THAT(unwritten.message(),
-               ContainsSubstring("has schema version 0 and must be migrated to 2"));
+               ContainsSubstring("has schema version 0 and must be migrated to 3"));
     for (int round = 0; round != 2; ++round) {
         sqlite_store store{path, anywhere()};
         CHECK(store.list().value() == records);
         CHECK(store.verify().value().ok());
-        CHECK(plain_connection{path}.ask("PRAGMA user_version") == "2");
+        CHECK(plain_connection{path}.ask("PRAGMA user_version") == "3");
     }
     sqlite_store store{path, anywhere()};
     CHECK(store.clean_up(system_time{std::chrono::seconds{1}}, 10).value() == 1);

@@ -41,29 +41,35 @@ inline result<bool> verify_rows(sqlite_file& file, std::int64_t& after, std::siz
     return false;
 }
 
+/// Notes that the account could not be compared with what is there, where that is a damage of the file; the
+/// failure where it is not.
+inline result<void> account_unread(failure const& why, sqlite_verification& found) {
+    if (why.code() != make_error_code(store_errc::corrupt)) return why;
+    found.problems.push_back(why.message());
+    found.complete = false;
+    return success();
+}
+
 /// Compares the identities with the account, in one view of the file.
 inline result<void> verify_account(sqlite_file& file, sqlite_verification& found) {
     auto const doing = "verifying " + file.connection.path();
-    if (auto begun = file.connection.run("BEGIN", doing, false); !begun.has_value()) return begun;
+    if (auto begun = file.connection.run("BEGIN", doing, false); !begun.has_value())
+        return account_unread(begun.error(), found);
     auto const account = file.ledger.read();
     auto counted = file.ledger.count(nullptr);
     if (counted.has_value())
         if (auto done = file.ledger.count_operations(counted.value()); !done.has_value())
             counted = done.error();
     auto const ended = file.connection.run("COMMIT", doing, false);
-    if (!account.has_value() || !counted.has_value()) {
-        auto const& failed = account.has_value() ? counted.error() : account.error();
-        if (failed.code() != make_error_code(store_errc::corrupt)) return failed;
-        found.problems.push_back(failed.message());
-        found.complete = false;
-        return ended;
-    }
+    if (!account.has_value()) return account_unread(account.error(), found);
+    if (!counted.has_value()) return account_unread(counted.error(), found);
+    if (!ended.has_value()) return account_unread(ended.error(), found);
     auto const& kept = account.value();
     found.complete = !file.ledger.incomplete() && !file.ledger.lacks_operations() && kept &&
                      kept->agrees(counted.value()) && kept->agrees_on_operations(counted.value());
     found.operations_expected = kept ? kept->operations : 0;
     found.records_expected = kept ? kept->records : 0;
-    return ended;
+    return success();
 }
 
 /// The same, and what SQLite thinks of the file.

@@ -6,7 +6,10 @@
 #include <recoup/store/detail/store_failure.hpp>
 #include <recoup/store/durable_store.hpp>
 
+#include <compare>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +17,13 @@
 #include <vector>
 
 namespace recoup::inline v1::detail {
+
+/// A place in the order of what is due.
+struct due_place {
+    std::int64_t due = INT64_MIN;
+    std::uint64_t number = 0;
+    friend auto operator<=>(due_place const&, due_place const&) = default;
+};
 
 /// The rows of operations and steps: what is written must change one row, and what is read must be whole.
 /// It knows of no owners. One thread at a time.
@@ -39,21 +49,9 @@ class sqlite_operation_table {
                  "INDEXED BY recoup_operation_parent WHERE parent=?3 AND parent<>0 AND number>?1 "
                  "ORDER BY number LIMIT ?2",
              false},
-            // Two, since SQLite uses but the first column of a row value to search by.
-            {&due_at_,
-             select +
-                 "INDEXED BY recoup_operation_due WHERE status<3 AND due=?1 AND number>?2 ORDER BY "
-                 "number",
-             false},
-            {&due_,
-             select +
-                 "INDEXED BY recoup_operation_due WHERE status<3 AND due>?2 AND due<=?1 ORDER BY "
-                 "due, number",
-             false},
             {&set_back_,
-             select +
-                 "INDEXED BY recoup_operation_due WHERE status<3 AND due>?1 AND slept>?1 ORDER BY "
-                 "due, number",
+             select + "INDEXED BY recoup_operation_slept WHERE status<3 AND slept>?1 AND due>?1 "
+                      "ORDER BY due, number",
              false},
             {&expired_,
              select +
@@ -137,17 +135,29 @@ class sqlite_operation_table {
         if (parent != 0) rows.bind(3, static_cast<std::int64_t>(parent));
         return rows;
     }
-    /// Those that are due at that moment, behind `number`.
-    sqlite_statement& due_at(std::int64_t due, std::uint64_t number) noexcept {
-        due_at_.bind(1, due);
-        due_at_.bind(2, static_cast<std::int64_t>(number));
-        return due_at_;
+    /// Those of one space and name that are due, behind a place, in the order of time and number. Of
+    /// several names each has a slot, since they are read side by side.
+    result<sqlite_statement*> due(std::size_t slot, std::string_view space, std::string_view name,
+                                  due_place const& after, system_time now) {
+        while (due_.size() <= slot) {
+            sqlite_statement made;
+            if (auto const code = made.prepare(file_->get(), due_text()); code != SQLITE_OK)
+                return fail(code, "preparing a statement", false);
+            due_.push_back(std::move(made));
+        }
+        auto& rows = due_[slot];
+        rows.bind_text(1, space);
+        rows.bind_text(2, name);
+        rows.bind(3, after.due);
+        rows.bind(4, static_cast<std::int64_t>(after.number));
+        rows.bind(5, stamp(now));
+        return &rows;
     }
-    /// Those that are due, and were not at `after` yet.
-    sqlite_statement& due(system_time now, std::int64_t after) noexcept {
-        due_.bind(1, stamp(now));
-        due_.bind(2, after);
-        return due_;
+    /// When the one that went to sleep last did so; 0 where none sleeps.
+    result<std::int64_t> newest_slept() {
+        return file_->ask_number(
+            "SELECT max(slept) FROM recoup_operation INDEXED BY recoup_operation_slept WHERE "
+            "status<3");
     }
     /// Those that went to sleep at a moment that has not come yet.
     sqlite_statement& set_back(system_time now) noexcept {
@@ -245,6 +255,14 @@ class sqlite_operation_table {
     }
 
   private:
+    /// Two in one, since SQLite uses but the first column of a row value to search by.
+    static std::string due_text() {
+        auto const select = "SELECT " + std::string{operation_columns} +
+                            " FROM recoup_operation INDEXED BY recoup_operation_due WHERE status<3 "
+                            "AND space=?1 AND name=?2 AND ";
+        return select + "due=?3 AND number>?4 UNION ALL " + select +
+               "due>?3 AND due<=?5 ORDER BY due, number";
+    }
     static void bind_head(sqlite_statement& to, operation_record const& what,
                           std::string_view payload) noexcept {
         to.bind(5, static_cast<std::int64_t>(what.status));
@@ -273,8 +291,8 @@ class sqlite_operation_table {
     }
 
     sqlite_connection* file_;
-    sqlite_statement by_id_, by_number_, page_, children_, due_at_, due_, set_back_, expired_,
-        cancelled_;
+    sqlite_statement by_id_, by_number_, page_, children_, set_back_, expired_, cancelled_;
+    std::deque<sqlite_statement> due_;
     sqlite_statement steps_;
     sqlite_statement insert_, set_state_, set_all_, erase_;
     sqlite_statement add_step_, replace_step_, erase_steps_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/store/detail/sqlite_due.hpp>
 #include <recoup/store/detail/sqlite_operation_view.hpp>
 #include <recoup/store/detail/wish_after.hpp>
 
@@ -101,10 +102,6 @@ class sqlite_operations : public sqlite_operation_view {
                 }
                 if (at->second) return true;
             }
-            if (row.text(1) != request.space ||
-                std::find(request.names.begin(), request.names.end(), row.text(2)) ==
-                    request.names.end())
-                return true;
             auto read = read_operation(row);
             if (read.content.wrong != nullptr) {
                 note(row, read);
@@ -120,29 +117,28 @@ class sqlite_operations : public sqlite_operation_view {
             return claimed.size() != request.limit;
         };
         claims_.clear();
-        auto whole = true;
-        auto const go_on = [&](sqlite_statement const& row) {
-            whole = take(row);
-            if (whole) from = {row.integer(5), static_cast<std::uint64_t>(row.integer(0))};
-            return whole;
-        };
-        auto const after = from;
+        auto whole = result<bool>{true};
         {
-            statement_use const rows{table_.due_at(after.due, after.number)};
-            auto done = table_.each(*rows.operator->(), go_on);
-            if (!done.has_value()) return done.error();
+            sqlite_due due{table_, request, from};
+            whole = due.each([&](sqlite_statement const& row) {
+                auto const goes_on = take(row);
+                if (goes_on) from = sqlite_due::place_of(row);
+                return goes_on;
+            });
         }
-        if (whole) {
-            statement_use const rows{table_.due(request.now, after.due)};
-            auto done = table_.each(*rows.operator->(), go_on);
-            if (!done.has_value()) return done.error();
-        }
+        if (!whole.has_value()) return whole.error();
         if (!failed.has_value()) return failed.error();
         auto const set_back = clock_was_set_back(request.now);
         if (!set_back.has_value()) return set_back.error();
-        if (whole && set_back.value()) {
+        if (whole.value() && set_back.value()) {
+            // Those are of all names.
             statement_use const rows{table_.set_back(request.now)};
-            auto done = table_.each(*rows.operator->(), take);
+            auto done = table_.each(*rows.operator->(), [&](sqlite_statement const& row) {
+                auto const wanted = row.text(1) == request.space &&
+                                    std::find(request.names.begin(), request.names.end(),
+                                              row.text(2)) != request.names.end();
+                return !wanted || take(row);
+            });
             if (!done.has_value()) return done.error();
             if (!failed.has_value()) return failed.error();
         }
@@ -294,25 +290,21 @@ class sqlite_operations : public sqlite_operation_view {
     }
 
   private:
-    struct position {
-        std::int64_t due = INT64_MIN;
-        std::uint64_t number = 0;
-    };
     /// How far a claim came: before that, all that it would take has an owner that is alive.
     struct passed {
-        position at{};
+        due_place at{};
         std::string space{};
         std::vector<std::string> names{};
         system_time now{};
         std::uint64_t freed = 0;
     };
 
-    [[nodiscard]] position start_of(claim_request const& request) const {
+    [[nodiscard]] due_place start_of(claim_request const& request) const {
         auto const same = !shared_ && passed_.freed == freed_ && passed_.now <= request.now &&
                           passed_.space == request.space &&
                           std::equal(passed_.names.begin(), passed_.names.end(),
                                      request.names.begin(), request.names.end());
-        return same ? passed_.at : position{};
+        return same ? passed_.at : due_place{};
     }
 
     [[nodiscard]] std::uint64_t next_epoch(std::uint64_t epoch) const noexcept {
@@ -323,9 +315,7 @@ class sqlite_operations : public sqlite_operation_view {
     result<bool> clock_was_set_back(system_time now) {
         if (shared_) return true;
         if (!slept_known_) {
-            auto const newest = file_->ask_number(
-                "SELECT max(slept) FROM recoup_operation INDEXED BY recoup_operation_due WHERE "
-                "status<3");
+            auto const newest = table_.newest_slept();
             if (!newest.has_value()) return newest.error();
             newest_slept_ = std::max(newest_slept_, newest.value());
             slept_known_ = true;

@@ -15,7 +15,8 @@
 // the texts of old versions stay, since a file is compared with them before it is touched.
 //
 // Version 0 is the layout of before the first release: no order by expiry and no account of what is
-// there. Version 1 added both. Version 2 added durable operations, their steps and their owners.
+// there. Version 1 added both. Version 2 added durable operations, their steps and their owners. Version 3
+// orders what is due by space and name, and what sleeps by when that began.
 //
 // An operation's row has its searched columns, which say what the payload says, and those that change
 // without it: epoch, owner, cancel, and the number and digest of its steps. Those are under `seal`. A step's
@@ -27,7 +28,7 @@
 namespace recoup::inline v1::detail {
 
 inline constexpr std::int64_t sqlite_application_id = 0x72637570;  // "rcup"
-inline constexpr std::int64_t sqlite_schema_version = 2;
+inline constexpr std::int64_t sqlite_schema_version = 3;
 
 struct schema_object {
     std::string_view type;
@@ -59,8 +60,11 @@ inline constexpr std::string_view operation_table_sql =
     "NOT NULL, payload BLOB NOT NULL) STRICT";
 inline constexpr std::string_view operation_cancel_sql =
     "CREATE INDEX recoup_operation_cancel ON recoup_operation (owner) WHERE cancel = 1";
-inline constexpr std::string_view operation_due_sql =
+inline constexpr std::string_view operation_due_sql_2 =
     "CREATE INDEX recoup_operation_due ON recoup_operation (due, number, slept) WHERE status < 3";
+inline constexpr std::string_view operation_due_sql =
+    "CREATE INDEX recoup_operation_due ON recoup_operation (space, name, due, number) WHERE status "
+    "< 3";
 inline constexpr std::string_view operation_expiry_sql =
     "CREATE INDEX recoup_operation_expiry ON recoup_operation (expires) WHERE status BETWEEN 3 AND "
     "5";
@@ -68,6 +72,8 @@ inline constexpr std::string_view operation_identity_sql =
     "CREATE UNIQUE INDEX recoup_operation_identity ON recoup_operation (space, name, key)";
 inline constexpr std::string_view operation_parent_sql =
     "CREATE INDEX recoup_operation_parent ON recoup_operation (parent) WHERE parent <> 0";
+inline constexpr std::string_view operation_slept_sql =
+    "CREATE INDEX recoup_operation_slept ON recoup_operation (slept) WHERE status < 3";
 inline constexpr std::string_view owner_table_sql =
     "CREATE TABLE recoup_owner (number INTEGER PRIMARY KEY, who TEXT NOT NULL, lease INTEGER NOT "
     "NULL, until INTEGER NOT NULL) STRICT";
@@ -81,11 +87,14 @@ inline std::vector<schema_object> schema_of(std::int64_t version) {
         constexpr std::string_view table = "recoup_operation";
         objects = {{"table", table, table, operation_table_sql},
                    {"index", "recoup_operation_cancel", table, operation_cancel_sql},
-                   {"index", "recoup_operation_due", table, operation_due_sql},
+                   {"index", "recoup_operation_due", table,
+                    version >= 3 ? operation_due_sql : operation_due_sql_2},
                    {"index", "recoup_operation_expiry", table, operation_expiry_sql},
                    {"index", "recoup_operation_identity", table, operation_identity_sql},
-                   {"index", "recoup_operation_parent", table, operation_parent_sql},
-                   {"table", "recoup_owner", "recoup_owner", owner_table_sql}};
+                   {"index", "recoup_operation_parent", table, operation_parent_sql}};
+        if (version >= 3)
+            objects.push_back({"index", "recoup_operation_slept", table, operation_slept_sql});
+        objects.push_back({"table", "recoup_owner", "recoup_owner", owner_table_sql});
     }
     objects.push_back({"table", "recoup_record", "recoup_record", record_table_sql});
     if (version >= 1)
@@ -212,17 +221,23 @@ inline result<void> create_schema(sqlite_connection& file, std::int64_t version)
 inline result<void> migrate_schema(sqlite_connection& file, std::int64_t from) {
     auto const doing = "migrating " + file.path() + " from schema version " + std::to_string(from);
     auto const before = schema_of(from);
-    auto const known = [&](schema_object const& object) {
-        return std::any_of(before.begin(), before.end(),
-                           [&](schema_object const& one) { return one.name == object.name; });
+    auto const after = schema_of(sqlite_schema_version);
+    auto const same_in = [](std::vector<schema_object> const& objects,
+                            schema_object const& object) {
+        return std::any_of(objects.begin(), objects.end(), [&](schema_object const& one) {
+            return one.name == object.name && one.sql == object.sql;
+        });
     };
-    // Each version only added to the one before. Tables come before what is on them.
+    auto const run = [&](std::string const& text) { return file.run(text.c_str(), doing, true); };
+    // A table was never changed. Indices go before what is on them is written, and come after it is there.
+    for (auto const& object : before)
+        if (!same_in(after, object))
+            if (auto gone = run("DROP INDEX " + std::string{object.name}); !gone.has_value())
+                return gone;
     for (auto const type : {"table", "index"})
-        for (auto const& object : schema_of(sqlite_schema_version))
-            if (object.type == type && !known(object))
-                if (auto made = file.run(std::string{object.sql}.c_str(), doing, true);
-                    !made.has_value())
-                    return made;
+        for (auto const& object : after)
+            if (object.type == type && !same_in(before, object))
+                if (auto made = run(std::string{object.sql}); !made.has_value()) return made;
     auto const mark = "PRAGMA user_version=" + std::to_string(sqlite_schema_version);
     return file.run(mark.c_str(), doing, true);
 }
