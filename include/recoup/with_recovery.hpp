@@ -2,6 +2,7 @@
 #pragma once
 
 #include <recoup/core/callable.hpp>
+#include <recoup/detail/direct_call.hpp>
 #include <recoup/detail/fall_back.hpp>
 #include <recoup/detail/make_policies.hpp>
 #include <recoup/detail/operation.hpp>
@@ -82,11 +83,13 @@ class recovered {
     template <class With, class... Args>
     [[gnu::always_inline]] detail::wrapped_return_t<F, Args...> operate(With const& policies,
                                                                         Args&&... args) const {
-        using operation = detail::operation<F, With, Args...>;
-        if constexpr (operation::is_direct)
-            return operation::run_directly(callable_, policies, std::forward<Args>(args)...);
+        using direct = detail::direct_call<F, With, Args...>;
+        if constexpr (direct::is_enough)
+            return direct::run(callable_, policies, std::forward<Args>(args)...);
         else
-            return operation{callable_, policies, std::forward<Args>(args)...}.run();
+            return detail::operation<F, With, Args...>{callable_, policies,
+                                                       std::forward<Args>(args)...}
+                .run();
     }
 
     template <class Result, class... Args>

@@ -7,6 +7,7 @@
 #include <recoup/core/engine.hpp>
 #include <recoup/core/event.hpp>
 #include <recoup/core/nested_retries.hpp>
+#include <recoup/detail/attempt_call.hpp>
 #include <recoup/detail/call_checks.hpp>
 #include <recoup/detail/call_trace.hpp>
 #include <recoup/detail/deferred_events.hpp>
@@ -33,6 +34,9 @@
 
 namespace recoup::inline v1::detail {
 
+template <class F, class Policies, class... Args>
+class direct_call;
+
 /// In the place of `deferred_events`; another type than its neighbours, so that it takes no room.
 struct kept_nowhere {};
 
@@ -43,9 +47,9 @@ struct no_observation {
 
 /// One plain call of a wrapped callable: it drives the engine, and does what the policies decide.
 ///
-/// The path of a success at the first attempt is `run`, or `run_directly`, and the permits; all else
-/// is out of line, in `recover`. On that path a result is made where the caller wants it and stays
-/// there, for moving it would cost more than all the rest.
+/// The path of a success at the first attempt is `run`, or that of `direct_call`, and the permits; all else is
+/// out of line, in `recover`. On that path a result is made where the caller wants it and stays there, for
+/// moving it would cost more than all the rest.
 template <class F, class Policies, class... Args>
 class operation {
   public:
@@ -82,37 +86,6 @@ class operation {
                 return reject(permits, *refused);
         }
         return proceed(permits);
-    }
-
-    /// Whether the first attempt needs nothing but the callable, its arguments and one permit.
-    static constexpr bool is_direct =
-        form == call_form::plain && !has<policy_kind::attempt_timeout> &&
-        !has<policy_kind::abandon> && !has<policy_kind::hedge> && !has<policy_kind::persist> &&
-        !has<policy_kind::deadline> && !has<policy_kind::observer> && !has<policy_kind::stop> &&
-        !has<policy_kind::value_check> && !has<policy_kind::trace> &&
-        !permits<Policies, true>::any && permits<Policies, false>::count <= 1 &&
-        !permits<Policies, false>::may_wait && !permits<Policies, false>::by_key;
-
-    /// The same as `run`: an operation is made only if the first attempt fails, or waits to be
-    /// admitted.
-    [[gnu::always_inline]] static inline result_type run_directly(F& callable,
-                                                                  Policies const& policies,
-                                                                  Args&&... args) {
-        if constexpr (has<policy_kind::budget>)
-            policies.template get<policy_kind::budget>().deposit();
-        if constexpr (has<policy_kind::guard>) {
-            auto permit =
-                policies.template get<policy_kind::guard>().try_acquire(clock_of(policies));
-            if (!permit) [[unlikely]] {
-                if (may_wait_when_rejected(policies))
-                    return wait_directly(callable, policies, std::forward<Args>(args)...);
-                return reject_directly();
-            }
-            return proceed_directly(permit, callable, policies, std::forward<Args>(args)...);
-        } else {
-            auto none = nothing{};
-            return proceed_directly(none, callable, policies, std::forward<Args>(args)...);
-        }
     }
 
     // ---- what a persistence session needs to see and to say
@@ -272,6 +245,8 @@ class operation {
     }
 
   private:
+    friend class attempt_call<operation>;            // detail/attempt_call.hpp
+    friend class direct_call<F, Policies, Args...>;  // detail/direct_call.hpp
     friend struct awaitable_driver;  // the same in a coroutine: async/detail/awaitable_driver.hpp
     template <class Driver, class Executor, class Operation>
     friend class hedge_race;  // async/detail/hedge_race.hpp
@@ -342,47 +317,6 @@ class operation {
         } else {
             return std::type_identity<nothing>{};
         }
-    }
-
-    // The permit is handed on by moving it, and only after a failure: what nobody else can see stays
-    // in registers while the callable runs.
-    template <class Permit>
-    [[gnu::always_inline]] static inline result_type proceed_directly(
-        [[maybe_unused]] Permit& permit, F& callable, Policies const& policies, Args&&... args) {
-        auto const given_up_before = nested_retries::last.count;
-        auto outcome = guarded_call<result_type>([&] {
-            return invoke_to_result<result_type>(
-                [&]() -> decltype(auto) { return std::invoke(callable, args...); });
-        });
-        if (outcome.has_value()) [[likely]] {
-            if constexpr (has<policy_kind::guard>) permit.succeeded(clock_of(policies));
-        } else {
-            auto rest = operation{callable, policies, std::forward<Args>(args)...};
-            rest.made_ = 1;
-            rest.given_up_before_ = given_up_before;
-            auto handed_on = attempt_permits{};
-            if constexpr (has<policy_kind::guard>) handed_on.adopt(std::move(permit));
-            rest.recover(outcome, handed_on);
-        }
-        return outcome;
-    }
-
-    /// Out of line, and quick, for it happens in floods.
-    [[gnu::noinline]] static result_type reject_directly() noexcept {
-        constexpr auto refused = attempt_permits::only_rejection();
-        auto outcome = result_type{in_place<failure>{}, rejection(refused)};
-        failure_access::set_end(outcome.assume_error(), refused.why, 0);
-        return outcome;
-    }
-
-    [[gnu::noinline]] static result_type wait_directly(F& callable, Policies const& policies,
-                                                       Args&&... args) {
-        constexpr auto refused = attempt_permits::only_rejection();
-        auto outcome = result_type{in_place<failure>{}, rejection(refused)};
-        auto rest = operation{callable, policies, std::forward<Args>(args)...};
-        auto none = attempt_permits{};
-        rest.recover(outcome, none, &refused);
-        return outcome;
     }
 
     /// Makes the first attempt, and what follows.
@@ -546,144 +480,9 @@ class operation {
     }
 
     /// Calls the callable once; whatever it throws becomes a failure.
-    [[gnu::always_inline]] inline result_type call([[maybe_unused]] attempt_permits& permits) {
+    [[gnu::always_inline]] inline result_type call(attempt_permits& permits) {
         begin_attempt();
-        if constexpr (has<policy_kind::hedge>)
-            return call_raced(policies_.template get<policy_kind::threads>(), permits);
-        else if constexpr (has<policy_kind::abandon>)
-            return call_apart(policies_.template get<policy_kind::abandon>());
-        else
-            return call_alone();
-    }
-
-    [[gnu::always_inline]] inline result_type call_alone() {
-        if constexpr (has<policy_kind::attempt_timeout>)
-            return call_within(policies_.template get<policy_kind::attempt_timeout>());
-        else
-            return call_once();
-    }
-
-    /// The same, for as long as an attempt may take.
-    template <class Timeout>
-    result_type call_within(Timeout const& timeout) {
-        if (timeout.each == unlimited) return call_once();
-        show_clock();
-        return within(timeout, clock(), state_, give_up_at(), stop_token(),
-                      [this] { return call_once(); });
-    }
-
-    /// An attempt by `once` for as long as it may take; whoever is late with a value has it.
-    template <class Timeout, class Clock, class Once>
-    static result_type within(Timeout const& timeout, Clock& clock, operation_state& state,
-                              steady_time give_up_at, std::stop_token const& stop, Once once) {
-        using keeper = typename Timeout::template keeper<Clock>;
-        auto const limit = keeper{clock, state, timeout.each, give_up_at};
-        auto outcome = once();
-        if (!outcome.has_value() && !stop.stop_requested() && limit.over()) [[unlikely]]
-            outcome = guarded_call<result_type>([&] {
-                return result_type{in_place<failure>{}, Timeout::failed(outcome.assume_error())};
-            });
-        return outcome;
-    }
-
-    /// Has an attempt and its hedges run elsewhere; where there is no thread for it, it runs here, without any.
-    template <class Pool>
-    result_type call_raced(Pool& pool, attempt_permits& permits) {
-        return guarded_call<result_type>([&] {
-            auto race = typename Pool::template race<operation>{*this, pool.core(), permits};
-            if (auto const* refused = race.begin()) {
-                policies_.template get<policy_kind::hedge>().note_refused();
-                emit(event_kind::hedge_refused, refused);
-                return call_alone();
-            }
-            return race.run();
-        });
-    }
-
-    /// Has an attempt run elsewhere, and waits for it as long as it may take.
-    template <class Policy>
-    result_type call_apart(Policy const& policy) {
-        auto outcome = guarded_call<result_type>([&] {
-            auto& time = clock();
-            auto const began = time.now();
-            auto const work = make_apart<apart_call<Policy, catch_all>>(catch_all{}, nullptr);
-            if (auto const* refused = policy.begin(work))
-                return result_type{in_place<failure>{}, *refused};
-            if (policy.await(*work, time,
-                             std::min(give_up_at(), saturating_add(began, policy.each)),
-                             stop_token()))
-                return work->take();
-            auto let_go = attempt_timed_out();
-            emit(event_kind::attempt_abandoned, &let_go, saturating_between(began, time.now()));
-            return result_type{in_place<failure>{}, std::move(let_go)};
-        });
-        check_value(outcome);
-        return outcome;
-    }
-
-    /// An attempt that runs elsewhere, and owns what it needs.
-    template <class Policy, class Frame>
-    using apart_call = typename Policy::template call<result_type, Frame, owned_callable_t<F>,
-                                                      std::decay_t<Args>...>;
-    template <class Work, class Frame, class Beside>
-    std::shared_ptr<Work> make_apart(Frame frame, Beside beside) {
-        return std::apply(
-            [&](auto&... args) {
-                return std::make_shared<Work>(
-                    made_, std::move(beside), std::move(frame), detail::owned_callable(callable_),
-                    static_cast<handed_over<Args, consumes_arguments(form)>>(args)...);
-            },
-            arguments_);
-    }
-
-    /// How it catches what ends it.
-    struct catch_all {
-        template <class Call>
-        result_type operator()(Call&& call) const {
-            return guarded_call<result_type>([&] { return call(); });
-        }
-    };
-
-    /// The same here, and what is called within it is part of the same trace.
-    [[gnu::always_inline]] inline result_type call_once() {
-        if constexpr (has<policy_kind::trace>) {
-            auto const within = ambient_trace_scope{trace()};
-            return call_here();
-        } else {
-            return call_here();
-        }
-    }
-
-    [[gnu::always_inline]] inline result_type call_here() {
-        return guarded_call<result_type>([this] {
-            auto const told = telling_return{*this};
-            if constexpr (has<policy_kind::value_check>) {
-                auto outcome = invoke();
-                check_value(outcome);
-                return outcome;
-            } else {
-                return invoke();
-            }
-        });
-    }
-
-    /// Says that the callable has ended where it goes out of scope: the result stays where it is made.
-    struct telling_return {
-        operation const& of;
-        ~telling_return() { of.attempt_returned(); }
-    };
-
-    [[gnu::always_inline]] inline result_type invoke() {
-        return invoke_to_result<result_type>([this]() -> decltype(auto) {
-            if constexpr (takes_attempt(form)) {
-                attempt current{state_};
-                return invoke_form<form>(callable_, &current, arguments_,
-                                         std::index_sequence_for<Args...>{});
-            } else {
-                return invoke_form<form>(callable_, nullptr, arguments_,
-                                         std::index_sequence_for<Args...>{});
-            }
-        });
+        return attempt_call<operation>{*this}.make(permits);
     }
 
     /// Calls once more, into the result of the attempt before.
@@ -776,15 +575,6 @@ class operation {
     }
 
     bool waits_when_rejected() const noexcept { return detail::waits_when_rejected(retry()); }
-
-    /// The same, before there is an operation that could have taken a version.
-    static bool may_wait_when_rejected(Policies const& policies) noexcept {
-        auto const& chosen = policies.template get<policy_kind::retry>();
-        if constexpr (versioned<std::remove_cvref_t<decltype(chosen)>>)
-            return true;
-        else
-            return detail::waits_when_rejected(chosen);
-    }
 
     /// Goes on from an attempt that failed, or that was refused by a guard, until a value or the end.
     ///

@@ -85,7 +85,6 @@ class versions {
     std::uint64_t put(T next) {
         std::scoped_lock const lock{mutex_};
         auto& free = free_slot();
-        free.value.reset();
         free.value.emplace(std::move(next));
         free.number = current_.load()->number + 1;
         current_.store(&free);

@@ -15,6 +15,7 @@
 #include <recoup/core/engine.hpp>
 #include <recoup/core/errc.hpp>
 #include <recoup/core/returns.hpp>
+#include <recoup/detail/attempt_call.hpp>
 #include <recoup/detail/operation.hpp>
 #include <recoup/guard/detail/attempt_timed_out.hpp>
 #include <recoup/guard/guard.hpp>
@@ -230,9 +231,6 @@ struct awaitable_driver {
                !Operation::attempt_permits::any && !Operation::has_epilogue &&
                !Operation::template has<policy_kind::value_check>;
     }
-
-    template <class Operation>
-    using telling_return = typename Operation::telling_return;
 
     template <class Operation>
     static auto invoke(Operation& op, attempt* current) {

@@ -11,6 +11,7 @@
 #include <recoup/core/result.hpp>
 #include <recoup/core/returns.hpp>
 #include <recoup/core/time.hpp>
+#include <recoup/detail/attempt_call.hpp>
 #include <recoup/detail/guarded_call.hpp>
 #include <recoup/detail/nothing.hpp>
 #include <recoup/detail/policy_set.hpp>
@@ -83,8 +84,8 @@ class racing_frame {
                 });
             };
             if constexpr (timed)
-                return Operation::within(timeout_, *clock_, state_, state_.give_up_at,
-                                         stop_.get_token(), once);
+                return attempt_call<Operation>::within(timeout_, *clock_, state_, state_.give_up_at,
+                                                       stop_.get_token(), once);
             else
                 return once();
         } else {
@@ -110,7 +111,8 @@ class thread_race {
     using result_type = typename Operation::result_type;
     using permits_type = typename Operation::attempt_permits;
     using frame_type = racing_frame<Operation>;
-    using work_type = typename Operation::template apart_call<abandonable_calls, frame_type>;
+    using calls = attempt_call<Operation>;
+    using work_type = typename calls::template work_of<abandonable_calls, frame_type>;
     using policy_type = std::remove_cvref_t<
         decltype(std::declval<Operation&>().policies_.template get<policy_kind::hedge>())>;
 
@@ -132,7 +134,7 @@ class thread_race {
     /// Throws: std::bad_alloc; std::system_error; what copying the callable and the arguments throws.
     [[nodiscard]] failure const* begin() {
         began_ = op_.clock().now();
-        first_.work = op_.template make_apart<work_type>(frame_type{op_}, nullptr);
+        first_.work = calls{op_}.template work_apart<work_type>(frame_type{op_}, nullptr);
         if (auto const* refused = pool_.begin(first_.work)) {
             over_ = true;
             return refused;
@@ -219,7 +221,7 @@ class thread_race {
             if (auto const* no = made.own_permits.try_acquire(op_.policies_, op_.clock(), op_))
                 return op_.rejection(*no);
         }
-        made.work = op_.template make_apart<work_type>(frame_type{op_}, first_.work);
+        made.work = calls{op_}.template work_apart<work_type>(frame_type{op_}, first_.work);
         if (auto const* no = pool_.begin(made.work)) return failure{*no};
         hedges_.push_back(std::move(made));
         return boost::outcome_v2::success();
