@@ -11,23 +11,19 @@
 #include <recoup/detail/call_checks.hpp>
 #include <recoup/detail/call_trace.hpp>
 #include <recoup/detail/deferred_events.hpp>
-#include <recoup/detail/guarded_call.hpp>
 #include <recoup/detail/nothing.hpp>
 #include <recoup/detail/observation.hpp>
 #include <recoup/detail/permits.hpp>
 #include <recoup/detail/policy_set.hpp>
 #include <recoup/detail/retry_options.hpp>
 #include <recoup/detail/versions.hpp>
-#include <recoup/guard/detail/attempt_timed_out.hpp>
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <new>
 #include <optional>
 #include <stop_token>
-#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
