@@ -60,6 +60,8 @@ class pool_log {
     auto observer() {
         return [this](recoup::event const& what) {
             seen(what);
+            // Not between the look and the sleep of who waits, whom nothing would wake then.
+            std::scoped_lock const lock{mutex_};
             changed_.notify_all();
         };
     }
