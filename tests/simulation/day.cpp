@@ -165,7 +165,11 @@ class day {
             tells_.require(by_clock().now() < most, "a process that is to end ends",
                            [&] { return std::to_string(which->strands) + " strands are left"; });
         }
-        if (!which->dead) which->calls().compare();
+        // It may also have died since it was asked to end.
+        if (which->dead)
+            owners_are_dead(*which);
+        else
+            which->calls().compare();
         // What ends in good order by now has no middle to be killed in.
         if (!now_ || now_ == which) crash_at_ = UINT64_MAX;
         which->bury();
@@ -185,7 +189,6 @@ class day {
         by_.wait_for(span / 2 + chance_.between(1s, 5min));
         tells_.note("*** process " + std::to_string(sleeper->number()) + " is killed");
         sleeper->die();
-        owners_are_dead(*sleeper);
         bury(sleeper);
     }
 
@@ -198,7 +201,6 @@ class day {
                            [&] { return open_ones(); });
             by_.wait_for(1min);
             if (now_->dead) {
-                owners_are_dead(*now_);
                 bury(now_);
                 by_.wait_for(chance_.between(1s, 10min));
                 now_ = start();
@@ -225,7 +227,6 @@ class day {
     }
 
     void bury_and_start() {
-        owners_are_dead(*now_);
         bury(now_);
         now_ = start();
     }
@@ -237,7 +238,6 @@ class day {
             ++world_.shutdowns;
             now_->close();
         }
-        if (now_->dead) owners_are_dead(*now_);
         bury(now_);
     }
 
