@@ -2,8 +2,8 @@
 # Each header compiled alone: `cmake --build … --target recoup_check_headers`.
 #
 # What a header includes in turn is compiled alone, too, and so needs nothing that stands before it. It
-# may therefore be precompiled, which takes a fifth of the time: the largest of these that a header
-# includes is. Which those are is a matter of time only.
+# may therefore be precompiled: the largest of these that a header includes is. Which those are is a
+# matter of time only.
 set(recoup_check_bases
     recoup/json.hpp
     recoup/with_recovery.hpp
