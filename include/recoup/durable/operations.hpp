@@ -161,8 +161,9 @@ class operations {
             [&](detail::durable_backend& store) { return store.clean_up(now, most); });
     }
 
-    /// Renews the lease, sees cancellations and applies requests once: for programs that have set
-    /// `operations_options::housekeeping` to false. At least every third of a lease.
+    /// Renews the lease, sees cancellations, applies requests, and gives back or ends what could not be
+    /// while the store failed: once, for programs that have set `operations_options::housekeeping` to false.
+    /// At least every third of a lease.
     void keep_house() { core_->keep_house(false); }
 
     /// Begins nothing more, asks what runs to end, and waits for that.
@@ -214,7 +215,8 @@ class operations {
                          std::string const& key, std::string text) {
         auto found = core_->find_existing({core_->options().space, name, key});
         if (!found.has_value()) return std::move(found).assume_error();
-        return core_->request({what, found.assume_value().number, std::move(text)});
+        auto const& head = found.assume_value();
+        return core_->request({what, head.number, std::move(text)}, head.id);
     }
 
     std::shared_ptr<detail::operations_core> core_;

@@ -36,8 +36,8 @@ struct operations_options {
     duration drain = std::chrono::seconds{5};   ///< how long the destructor waits
     /// `resume_async` gives an operation that sleeps longer back until it is due.
     duration park_after = std::chrono::seconds{1};
-    /// Whether a thread renews the lease, sees cancellations and applies requests, from the first
-    /// operation on; without it, the program calls `keep_house`.
+    /// Whether a thread does what `keep_house` does, from the first operation on; without it, the program
+    /// calls that.
     bool housekeeping = true;
 };
 

@@ -26,8 +26,9 @@ class child_runner {
     /// Runs or joins an operation; its parent, where it has one, waits for it.
     virtual result<std::string> run(std::shared_ptr<definition> const& of, operation_call call,
                                     run_options const& options, operation_run const* parent) = 0;
-    /// Wants the operations to end that operation `parent` has started.
-    virtual void cancel_children(std::uint64_t parent) = 0;
+    /// Wants the operations to end that operation `parent` has started. Returns: what the store said where
+    /// it has not taken the wish.
+    virtual result<void> cancel_children(std::uint64_t parent) = 0;
 
   protected:
     ~child_runner() = default;

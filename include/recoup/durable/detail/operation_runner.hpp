@@ -8,8 +8,8 @@
 #include <recoup/durable/detail/durable_ports.hpp>
 #include <recoup/durable/detail/owner.hpp>
 #include <recoup/durable/detail/run_executor.hpp>
+#include <recoup/durable/detail/unsettled.hpp>
 #include <recoup/durable/operations_options.hpp>
-#include <recoup/store/store_errc.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -77,7 +77,10 @@ class operation_runner {
         auto const fresh = fresh_head(mine.id(), of, call, mine.parent());
         auto started = ports_->with_store(
             [&](durable_backend& store) { return store.start(fresh, owner.assume_value()); });
-        if (!started.has_value()) return trouble(std::move(started).assume_error());
+        if (!started.has_value()) {
+            unsettled_.add(mine.id());
+            return trouble(std::move(started).assume_error());
+        }
         auto& found = started.assume_value().record;
         if (started.assume_value().made) return keep(mine, executor.run_new(std::move(found)));
 
@@ -106,26 +109,23 @@ class operation_runner {
                 return end;
             }
         }
-        // Left by ourselves when the store failed: nobody else can take it, for we are alive.
-        if (found.owner == owner.assume_value()) release(found);
-        auto taken = ports_->with_store([&](durable_backend& store) {
-            return store.take(found.number, found.epoch, owner.assume_value());
-        });
-        if (!taken.has_value()) {
-            auto const code = taken.assume_error().code();
-            auto const elsewhere = code == store_errc::owned || code == store_errc::conflict ||
-                                   code == store_errc::fenced;
-            return elsewhere ? run_end{} : trouble(std::move(taken).assume_error());
-        }
+        auto taken = take(found, owner.assume_value());
+        if (!taken.has_value())
+            return is_elsewhere(taken.assume_error()) ? run_end{}
+                                                      : trouble(std::move(taken).assume_error());
         return keep(mine, anew ? executor.run_again(std::move(taken).assume_value(), call)
                                : executor.run_taken(std::move(taken).assume_value()));
     }
 
-    void release(operation_record const& head) {
-        static_cast<void>(ports_->with_store([&](durable_backend& store) {
+    /// Returns: false where the store has not said that it is no longer ours.
+    bool release(operation_record const& head) {
+        auto const written = ports_->with_store([&](durable_backend& store) {
             return store.write(
                 operation_write{.number = head.number, .epoch = head.epoch, .release = true});
-        }));
+        });
+        if (written.has_value() || is_elsewhere(written.assume_error())) return true;
+        unsettled_.add(head.id);
+        return false;
     }
 
     run_end give_up(operation_record const& head) {
@@ -136,13 +136,15 @@ class operation_runner {
     result<std::vector<operation_record>> claim_page(std::uint64_t owner, std::size_t limit) {
         auto const names = definitions_.names();
         auto const now = ports_->clock().system_now();
-        return ports_->with_store([&](durable_backend& store) {
+        auto claimed = ports_->with_store([&](durable_backend& store) {
             return store.claim(claim_request{.owner = owner,
                                              .space = options_.space,
                                              .names = names,
                                              .now = now,
                                              .limit = limit});
         });
+        if (!claimed.has_value()) unsettled_.add_claim();
+        return claimed;
     }
 
     /// Runs what was claimed.
@@ -170,11 +172,10 @@ class operation_runner {
         }
         auto const mine = active_claim{active_, entry};
         entry->fingerprint = head.fingerprint;
-        auto taken = ports_->with_store(
-            [&](durable_backend& store) { return store.take(head.number, head.epoch, owner); });
+        auto taken = take(head, owner);
         if (!taken.has_value()) {
             entry->publish(std::nullopt);
-            return;  // somebody has it, and is told
+            return;  // whoever has it is told
         }
         auto now_head = std::move(taken).assume_value();
         now_head.cancel_requested = true;
@@ -183,10 +184,22 @@ class operation_runner {
         entry->publish(end.outcome);
     }
 
+    [[nodiscard]] detail::unsettled& unsettled() noexcept { return unsettled_; }
+
   private:
-    /// What the store could not let go is let go now, if it can.
+    result<operation_record> take(operation_record const& head, std::uint64_t owner) {
+        // Left by ourselves when the store failed: nobody else can take it, for we are alive.
+        if (head.owner == owner) release(head);
+        auto taken = ports_->with_store(
+            [&](durable_backend& store) { return store.take(head.number, head.epoch, owner); });
+        if (!taken.has_value() && !is_elsewhere(taken.assume_error())) unsettled_.add(head.id);
+        return taken;
+    }
+
+    /// What the store could not let go is let go now, if it can; and looked at once more, for somebody may
+    /// want it to end.
     run_end keep(operation_run& mine, run_end end) {
-        if (end.unreleased) release(mine.head());
+        if (end.unreleased && release(mine.head())) unsettled_.add(mine.id());
         return end;
     }
 
@@ -197,6 +210,7 @@ class operation_runner {
     owner& owner_;
     child_runner& children_;
     std::atomic<bool> const& closing_;
+    detail::unsettled unsettled_;
 };
 
 }  // namespace recoup::inline v1::detail

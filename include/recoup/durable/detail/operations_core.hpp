@@ -3,6 +3,7 @@
 
 #include <recoup/detail/either_stop.hpp>
 #include <recoup/durable/detail/active_runs.hpp>
+#include <recoup/durable/detail/cancellation.hpp>
 #include <recoup/durable/detail/child_runner.hpp>
 #include <recoup/durable/detail/definition.hpp>
 #include <recoup/durable/detail/definitions.hpp>
@@ -11,6 +12,7 @@
 #include <recoup/durable/detail/owner.hpp>
 #include <recoup/durable/detail/resume_round.hpp>
 #include <recoup/durable/detail/run_executor.hpp>
+#include <recoup/durable/detail/settling_round.hpp>
 #include <recoup/durable/detail/started_call.hpp>
 #include <recoup/durable/detail/step_call.hpp>
 #include <recoup/durable/detail/worker_pool.hpp>
@@ -40,6 +42,7 @@ class operations_core final : public child_runner,
           options_{std::move(options)},
           owner_{ports_, options_, [this] { owner_entered(); }},
           runner_{ports_, options_, definitions_, active_, owner_, *this, closing_},
+          cancellation_{*ports_, definitions_, active_, owner_, runner_},
           pool_{options_.threads, options_.queue_max} {
         if (!valid_identifier(options_.space))
             throw std::invalid_argument{
@@ -200,61 +203,50 @@ class operations_core final : public child_runner,
     // ---- what others want
 
     result<void> cancel(std::string const& name, std::string const& key) {
-        auto const id = operation_id{options_.space, name, key};
-        auto found = find_existing(id);
+        auto found = find_existing({options_.space, name, key});
         if (!found.has_value()) return std::move(found).assume_error();
-        return cancel_found(found.assume_value());
+        return cancellation_.cancel(found.assume_value());
     }
 
-    result<void> request(operation_request const& what) {
+    result<void> request(operation_request const& what, operation_id const& id) {
         auto const owner = owner_.number();
         if (!owner.has_value()) return owner.error();
         auto const now = ports_->clock().system_now();
-        return ports_->with_store(
+        auto done = ports_->with_store(
             [&](durable_backend& store) { return store.apply(what, owner.assume_value(), now); });
+        if (!done.has_value()) runner_.unsettled().add(id);
+        return done;
     }
 
     result<operation_record> find_existing(operation_id const& id) {
-        auto found = ports_->with_store([&](durable_backend& store) { return store.find(id); });
-        if (!found.has_value()) return std::move(found).assume_error();
-        if (!found.assume_value())
-            return failure{category::not_found, errc::no_such_operation,
-                           "there is no operation " + display(id)};
-        return *std::move(found).assume_value();
+        return detail::find_existing(*ports_, id);
     }
 
-    void cancel_children(std::uint64_t parent) override {
-        auto after = std::uint64_t{0};
-        for (auto page = 0; page != pages_max; ++page) {
-            auto found = ports_->with_store([&](durable_backend& store) {
-                return store.operations(
-                    operation_filter{.parent = parent, .after = after, .limit = children_a_page});
-            });
-            if (!found.has_value() || found.assume_value().empty()) return;
-            for (auto const& child : found.assume_value()) {
-                after = child.number;
-                if (!has_ended(child.status)) static_cast<void>(cancel_found(child));
-            }
-        }
+    result<void> cancel_children(std::uint64_t parent) override {
+        return cancellation_.cancel_children(parent);
     }
 
-    /// Renews the lease, sees cancellations and applies requests: once. What that makes it run, compensations
-    /// say, `on_pool` leaves to another thread.
+    /// Renews the lease, sees cancellations, settles what a store that failed has left, and applies
+    /// requests: once. What that makes it run, compensations say, `on_pool` leaves to another thread.
     void keep_house(bool on_pool) {
         auto const cancelled = owner_.renew();
         active_.each([&](operation_run& one) {
             if (std::find(cancelled.begin(), cancelled.end(), one.number()) != cancelled.end())
                 one.cancel();
         });
+        auto const now_or_later = [&](auto job) {
+            if (on_pool)
+                static_cast<void>(pool_.post(std::move(job)));
+            else
+                job();
+        };
+        settle([&](operation_record const& head) {
+            now_or_later([self = shared_from_this(), head] { self->cancellation_.end_idle(head); });
+        });
         auto requests = ports_->with_store([](durable_backend& store) { return store.requests(); });
         if (!requests.has_value()) return;
-        for (auto const& one : requests.assume_value()) {
-            if (on_pool)
-                static_cast<void>(
-                    pool_.post([self = shared_from_this(), one] { self->obey(one); }));
-            else
-                obey(one);
-        }
+        for (auto const& one : requests.assume_value())
+            now_or_later([self = shared_from_this(), one] { self->obey(one); });
     }
 
     // ---- the end
@@ -313,8 +305,6 @@ class operations_core final : public child_runner,
     }
 
     static constexpr duration poll_min = std::chrono::milliseconds{5};
-    static constexpr std::size_t children_a_page = 100;
-    static constexpr int pages_max = 10'000;
 
     static failure refuse(failure what) {
         if (what.stopped() == stop_reason::none)
@@ -341,44 +331,28 @@ class operations_core final : public child_runner,
         return false;
     }
 
+    /// Calls `end(head)` for what is to be ended.
+    template <class End>
+    void settle(End&& end) {
+        auto const open = runner_.unsettled().take();
+        if (open.empty()) return;
+        auto const owner = owner_.number();
+        if (owner.has_value())
+            settling_round{*ports_, options_, active_, runner_}.run(open, owner.assume_value(),
+                                                                    end);
+        else
+            runner_.unsettled().put_back(open);
+    }
+
     void obey(operation_request const& what) {
-        auto done = what.what == operation_request::kind::cancel ? cancel_number(what.operation)
-                                                                 : request(what);
+        auto found = detail::find_existing(*ports_, what.operation);
+        auto done = !found.has_value() ? result<void>{std::move(found).assume_error()}
+                    : what.what == operation_request::kind::cancel
+                        ? cancellation_.cancel(found.assume_value())
+                        : request(what, found.assume_value().id);
         if (done.has_value()) return;
         auto const& trouble = done.assume_error();
         ports_->emit({.kind = event_kind::store_failed, .failure = &trouble});
-    }
-
-    result<void> cancel_number(std::uint64_t number) {
-        auto found = ports_->with_store([&](durable_backend& store) {
-            return store.operations(operation_filter{.after = number - 1, .limit = 1});
-        });
-        if (!found.has_value()) return std::move(found).assume_error();
-        if (number == 0 || found.assume_value().empty() ||
-            found.assume_value().front().number != number)
-            return failure{category::not_found, errc::no_such_operation,
-                           "there is no operation " + std::to_string(number)};
-        return cancel_found(found.assume_value().front());
-    }
-
-    /// Tells who runs it here, notes the wish for who runs it elsewhere, ends it where nobody does.
-    result<void> cancel_found(operation_record const& head) {
-        if (has_ended(head.status))
-            return failure{category::invalid_input, errc::request_refused,
-                           "operation " + display(head.id) + " is " +
-                               std::string{to_string(head.status)} + " already"};
-        auto noted = ports_->with_store(
-            [&](durable_backend& store) { return store.request_cancel(head.number); });
-        if (!noted.has_value()) return noted;
-        if (auto const running = active_.find(head.id)) {
-            running->cancel();
-            return success();
-        }
-        auto const of = definitions_.find(head.id.name);
-        auto const owner = owner_.number();
-        if (!of || !owner.has_value()) return success();  // for whoever claims it
-        runner_.end_idle(head, *of, owner.assume_value());
-        return success();
     }
 
     void stop_threads() {
@@ -401,6 +375,7 @@ class operations_core final : public child_runner,
     std::atomic<bool> closing_ = false;
     owner owner_;
     operation_runner runner_;
+    cancellation cancellation_;
     worker_pool pool_;
     std::mutex looking_;
     std::atomic<std::size_t> busy_ = 0;    // threads of the pool that run what was taken up

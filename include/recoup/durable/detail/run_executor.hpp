@@ -81,8 +81,8 @@ class run_executor {
         begin(head, std::move(rows).assume_value(), to_undo);
         if (head.cancel_requested) run_.cancel();
         if (to_undo && (!fits || !run_.has_recorded_steps()) && head.cancel_requested)
-            return finish(operation_status::cancelled, cancelled_failure(),
-                          fits ? "" : "cancelled without undoing: " + version_note(head));
+            return finish_without_undoing(
+                fits ? "" : "cancelled without undoing: " + version_note(head));
         if (!fits) return park(operation_status::blocked, version_note(head));
         if (!of_.accepts(head.input))
             return park(operation_status::blocked,
@@ -184,6 +184,10 @@ class run_executor {
         if (trouble.code() == store_errc::corrupt)
             return park(operation_status::blocked,
                         "its steps cannot be read: " + trouble.message());
+        return store_failed(trouble);
+    }
+
+    run_end store_failed(failure const& trouble) {
         run_.interrupt(interruption::store_failed, trouble);
         run_.emit(event_kind::store_failed, {}, &trouble);
         return not_written();
@@ -353,9 +357,18 @@ class run_executor {
 
     // ---- undoing
 
+    run_end finish_without_undoing(std::string note) {
+        auto const told = children_.cancel_children(run_.number());
+        if (!told.has_value()) return store_failed(told.assume_error());
+        return finish(operation_status::cancelled, cancelled_failure(), std::move(note));
+    }
+
     run_end undo_and_finish(bool cancelled, failure what) {
         run_.begin_undoing();
-        if (cancelled) children_.cancel_children(run_.number());
+        if (cancelled) {
+            auto const told = children_.cancel_children(run_.number());
+            if (!told.has_value()) return store_failed(told.assume_error());
+        }
         auto const entries = run_.undo_entries();
         auto begun = run_.head().undoing;
         for (auto const& [recorded, undo] : entries) {

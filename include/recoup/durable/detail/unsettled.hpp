@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <recoup/core/failure.hpp>
+#include <recoup/core/identity.hpp>
+#include <recoup/store/detail/identity_order.hpp>
+#include <recoup/store/store_errc.hpp>
+
+#include <mutex>
+#include <set>
+#include <utility>
+
+namespace recoup::inline v1::detail {
+
+/// Whether somebody else has the operation: nothing was done, and it is theirs to go on with.
+inline bool is_elsewhere(failure const& why) noexcept {
+    return why.code() == store_errc::owned || why.code() == store_errc::conflict ||
+           why.code() == store_errc::fenced;
+}
+
+/// What a store that failed, or whose answer was lost, may take for ours though nobody here runs it, or may
+/// want to be ended though nobody heard of it. As long as we live nobody else could take that up.
+///
+/// All members may be called concurrently.
+class unsettled {
+  public:
+    struct matters {
+        std::set<operation_id, identity_order> operations{};
+        bool claim = false;  ///< nobody knows what a claim gave
+
+        [[nodiscard]] bool empty() const noexcept { return operations.empty() && !claim; }
+    };
+
+    void add(operation_id const& id) {
+        std::lock_guard const lock{mutex_};
+        open_.operations.insert(id);
+    }
+    void add_claim() noexcept {
+        std::lock_guard const lock{mutex_};
+        open_.claim = true;
+    }
+
+    /// All that there is, which is no longer here.
+    [[nodiscard]] matters take() {
+        std::lock_guard const lock{mutex_};
+        return std::exchange(open_, {});
+    }
+
+    void put_back(matters const& what) {
+        std::lock_guard const lock{mutex_};
+        open_.operations.insert(what.operations.begin(), what.operations.end());
+        open_.claim |= what.claim;
+    }
+
+  private:
+    std::mutex mutex_;
+    matters open_{};
+};
+
+}  // namespace recoup::inline v1::detail
