@@ -6,11 +6,17 @@
 #include "durable_support.hpp"
 #include "support/catch.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
+#include <random>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 // A store that does not answer for a while, in the midst of anything, leaves nothing behind that a living
 // process owns and nobody runs: which nobody else could take up as long as that process lives.
@@ -69,9 +75,13 @@ struct program {
     bool refuses = true;
 };
 
+std::vector<recoup::operation_record> heads(crashing_store& store) {
+    return store.inner.operations({}).value();
+}
+
 std::string owned_by_somebody(crashing_store& store) {
     std::string all;
-    for (auto const& head : store.inner.operations({}).value())
+    for (auto const& head : heads(store))
         if (head.owner != 0)
             all += head.id.key + " is " + std::string{to_string(head.status)} + "; ";
     return all;
@@ -94,8 +104,7 @@ TEST_CASE("Whatever call a store fails at, what nobody runs has no owner once it
             // And it goes on in this process, without another word.
             mine.clock.advance(2h);
             static_cast<void>(mine.ops.resume());
-            for (auto const& head : store.inner.operations({}).value())
-                CHECK(recoup::has_ended(head.status));
+            for (auto const& head : heads(store)) CHECK(recoup::has_ended(head.status));
             if (!failed) {
                 CHECK(at > 40);
                 break;
@@ -224,6 +233,96 @@ TEST_CASE("What runs is not taken from who runs it when others are given back") 
     auto const got = runs.run("k");
     REQUIRE(got.has_value());
     CHECK(got.value() == 7);
+}
+
+/// A store that fails at every tenth call or so, half of them after it has done what was asked.
+class flaky_store : public crashing_store {
+  public:
+    explicit flaky_store(std::uint32_t seed) : random_{seed} {}
+
+    void recover() {
+        std::lock_guard const lock{mutex_};
+        fails_ = false;
+    }
+
+    auto start(recoup::operation_record const& head, std::uint64_t owner, recoup::duration most) {
+        return maybe([&] { return crashing_store::start(head, owner, most); });
+    }
+    auto claim(recoup::claim_request const& request) {
+        return maybe([&] { return crashing_store::claim(request); });
+    }
+    auto take(std::uint64_t number, std::uint64_t epoch, std::uint64_t owner) {
+        return maybe([&] { return crashing_store::take(number, epoch, owner); });
+    }
+    auto write(recoup::operation_write const& what, recoup::duration = recoup::unlimited) {
+        return maybe([&] { return crashing_store::write(what); });
+    }
+    auto request_cancel(std::uint64_t number) {
+        return maybe([&] { return crashing_store::request_cancel(number); });
+    }
+
+  private:
+    template <class Call>
+    auto maybe(Call&& call) -> decltype(call()) {
+        auto const drawn = draw();
+        auto const lost = recoup::detail::store_failure(recoup::store_errc::unavailable, "flaky");
+        if (drawn == 0) return lost;
+        auto done = call();
+        if (drawn == 1) return lost;
+        return done;
+    }
+    std::uint32_t draw() {
+        std::lock_guard const lock{mutex_};
+        return fails_ ? static_cast<std::uint32_t>(random_() % 20) : 20;
+    }
+
+    std::mutex mutex_;
+    std::minstd_rand random_;
+    bool fails_ = true;
+};
+static_assert(recoup::durable_store<flaky_store>);
+
+TEST_CASE("After a time of failures all that threads have begun comes to its end by itself",
+          "[concurrent]") {
+    constexpr std::size_t threads = 4;
+    constexpr std::size_t each = 50;
+    flaky_store store{1};
+    std::atomic<std::size_t> repeated = 0;
+    {
+        recoup::operations ops{store, recoup::operations_options{.poll = 2ms}};
+        auto job = ops.define("job", {.recoveries_max = 1'000'000}, [&](operation& op, int number) {
+            for (auto const* step : {"a", "b", "c"})
+                op.step(step, [&] {
+                      if (store.recorded("job", std::to_string(number), step)) ++repeated;
+                  }).value();
+        });
+        ops.resume_async();
+        {
+            std::vector<std::jthread> users;
+            for (std::size_t user = 0; user != threads; ++user)
+                users.emplace_back([&, user] {
+                    for (std::size_t i = 0; i != each; ++i) {
+                        auto const number = static_cast<int>(user * each + i);
+                        auto const key = std::to_string(number);
+                        static_cast<void>(job.run_with({.deadline = 1s}, key, number));
+                        if (i % 5 == 0) static_cast<void>(ops.cancel("job", key));
+                    }
+                });
+        }
+        store.recover();
+        auto const open = [&] {
+            auto const all = heads(store);
+            return std::count_if(all.begin(), all.end(), [](auto const& head) {
+                return !recoup::has_ended(head.status) || head.owner != 0;
+            });
+        };
+        auto const until = std::chrono::steady_clock::now() + 60s;
+        while (open() != 0 && std::chrono::steady_clock::now() < until)
+            std::this_thread::sleep_for(1ms);
+        CHECK(open() == 0);
+    }
+    CHECK(repeated == 0);
+    CHECK(owned_by_somebody(store) == "");
 }
 
 }  // namespace
