@@ -39,6 +39,9 @@ namespace recoup::inline v1::detail {
 template <class Executor>
 class attempt_scope : public std::enable_shared_from_this<attempt_scope<Executor>> {
   public:
+    /// An attempt by itself: what knows of its type is compiled once for each wrapped callable.
+    using awaitable = boost::asio::awaitable<void, Executor>;
+
     explicit attempt_scope(Executor const& executor)
         : executor_{exclusive(executor)}, timer_{executor_} {}
     attempt_scope(attempt_scope const&) = delete;
@@ -68,14 +71,12 @@ class attempt_scope : public std::enable_shared_from_this<attempt_scope<Executor
         }
     }
 
-    /// Runs what `body` gives for at most `limit`, and waits for its end, whatever happens. Pre: it throws
-    /// nothing.
-    template <class Body>
-    boost::asio::awaitable<void, Executor> run(Body body, duration limit) {
+    /// Runs `body` for at most `limit`, and waits for its end, whatever happens. Pre: it throws nothing.
+    awaitable run(awaitable body, duration limit) {
         using token_type = boost::asio::use_awaitable_t<Executor>;
         auto token = token_type{};
         return boost::asio::async_initiate<token_type, void()>(
-            [self = this->shared_from_this()](auto handler, Body what, duration at_most) {
+            [self = this->shared_from_this()](auto handler, awaitable what, duration at_most) {
                 self->begin(std::move(handler), std::move(what), at_most);
             },
             token, std::move(body), limit);
@@ -101,8 +102,8 @@ class attempt_scope : public std::enable_shared_from_this<attempt_scope<Executor
     }
 
   private:
-    template <class Handler, class Body>
-    void begin(Handler handler, Body what, duration limit) {
+    template <class Handler>
+    void begin(Handler handler, awaitable what, duration limit) {
         auto slot = boost::asio::get_associated_cancellation_slot(handler);
         if (slot.is_connected())
             slot.assign([weak = this->weak_from_this()](boost::asio::cancellation_type type) {
@@ -117,8 +118,8 @@ class attempt_scope : public std::enable_shared_from_this<attempt_scope<Executor
             });
     }
 
-    template <class Handler, class Work, class Body>
-    void spawn(Handler handler, Work work, Body what, duration limit) {
+    template <class Handler, class Work>
+    void spawn(Handler handler, Work work, awaitable what, duration limit) {
         if (limit != unlimited) start_timer(limit);
         auto const resume_on = work.get_executor();
         boost::asio::co_spawn(

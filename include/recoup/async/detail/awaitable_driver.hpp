@@ -346,9 +346,9 @@ struct awaitable_driver {
                 using clock_type = std::remove_cvref_t<decltype(op.clock())>;
                 auto end = std::optional<alarm_limit<clock_type, attempt_scope<Executor>>>{};
                 if (limit != unlimited) end.emplace(op.clock(), limit, scope);
-                co_await scope->run(body, unlimited);
+                co_await scope->run(body(), unlimited);
             } else {
-                co_await scope->run(body, limit);
+                co_await scope->run(body(), limit);
             }
         }
         // An attempt that gives a value in spite of all has it.

@@ -4,6 +4,7 @@
 #include <recoup/async/detail/alarm_limit.hpp>
 #include <recoup/async/detail/asio_failure.hpp>
 #include <recoup/async/detail/attempt_scope.hpp>
+#include <recoup/async/detail/awaited_race.hpp>
 #include <recoup/core/attempt.hpp>
 #include <recoup/core/category.hpp>
 #include <recoup/core/errc.hpp>
@@ -14,27 +15,12 @@
 #include <recoup/detail/operation.hpp>
 #include <recoup/guard/detail/attempt_timed_out.hpp>
 
-#include <boost/asio/associated_cancellation_slot.hpp>
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/cancellation_type.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/dispatch.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/wait_traits.hpp>
-#include <boost/system/error_code.hpp>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdint>
-#include <exception>
 #include <memory>
 #include <optional>
 #include <type_traits>
@@ -46,9 +32,11 @@ namespace recoup::inline v1::detail {
 /// One attempt of a coroutine, and the hedges that begin beside it while it lasts; the first success is taken,
 /// the others are cancelled, and all are waited for.
 ///
-/// All run on one strand, where the executor can hold one: they share the operation. `Driver` knows how to call.
+/// They share the operation. `Driver` knows how to call.
 template <class Driver, class Executor, class Operation>
-class hedge_race : public std::enable_shared_from_this<hedge_race<Driver, Executor, Operation>> {
+class hedge_race final : public awaited_race<Executor> {
+    using base = awaited_race<Executor>;
+    using typename base::lane;
     using result_type = typename Operation::result_type;
     using permits_type = typename Operation::attempt_permits;
     using clock_type = std::remove_cvref_t<decltype(std::declval<Operation&>().clock())>;
@@ -61,60 +49,25 @@ class hedge_race : public std::enable_shared_from_this<hedge_race<Driver, Execut
   public:
     /// `permits`: of the attempt; after the end those of the racer that `take` tells of.
     hedge_race(Executor const& executor, Operation& op, permits_type& permits, bool throws)
-        : executor_{attempt_scope<Executor>::exclusive(executor)},
-          timer_{executor_},
+        : base{executor},
           op_{op},
           policy_{op.policies_.template get<policy_kind::hedge>()},
           throws_{throws},
-          first_{executor_, permits, op.state_} {
+          first_{this->executor(), permits, op.state_} {
         racers_.reserve(policy_.options().most);
-    }
-    hedge_race(hedge_race const&) = delete;
-    hedge_race& operator=(hedge_race const&) = delete;
-
-    /// Runs them, and waits for the end of all, whatever happens.
-    awaitable<void> run() {
-        using token_type = boost::asio::use_awaitable_t<Executor>;
-        auto token = token_type{};
-        return boost::asio::async_initiate<token_type, void()>(
-            [self = this->shared_from_this()](auto handler) { self->begin(std::move(handler)); },
-            token);
-    }
-
-    /// Tells all to end, from any thread.
-    void cancel(cancellation_type type) noexcept {
-        try {
-            boost::asio::post(executor_,
-                              [self = this->shared_from_this(), type] { self->end_all(type); });
-        } catch (...) {  // no memory: they go on
-        }
-    }
-
-    /// The moment of a hedge has come, from any thread.
-    void expire() noexcept {
-        try {
-            boost::asio::post(executor_, [self = this->shared_from_this()] { self->due(); });
-        } catch (...) {  // no memory: there is no hedge
-        }
     }
 
     /// Once, after the end.
     [[nodiscard]] result_type take() { return *std::move(decisive_->found); }
 
   private:
-    struct racer {
+    struct racer : lane {
         racer(Executor const& executor, permits_type& of, auto& seen)
-            : scope{std::make_shared<attempt_scope<Executor>>(executor)},
-              permits{&of},
-              state{&seen} {}
-        explicit racer(Executor const& executor)
-            : scope{std::make_shared<attempt_scope<Executor>>(executor)} {}
-        racer(racer const&) = delete;
-        racer& operator=(racer const&) = delete;
+            : lane{executor}, permits{&of}, state{&seen} {}
+        explicit racer(Executor const& executor) : lane{executor} {}
 
         using state_type = std::conditional_t<Operation::has_state, operation_state, nothing>;
 
-        std::shared_ptr<attempt_scope<Executor>> scope;
         [[no_unique_address]] permits_type own_permits{};  ///< of a hedge
         [[no_unique_address]] state_type own_state{};      ///< of a hedge
         permits_type* permits = &own_permits;
@@ -122,45 +75,9 @@ class hedge_race : public std::enable_shared_from_this<hedge_race<Driver, Execut
         std::optional<result_type> found{};
     };
 
-    /// Who waits for the end.
-    struct waiting {
-        waiting() = default;
-        waiting(waiting const&) = delete;
-        waiting& operator=(waiting const&) = delete;
-        virtual ~waiting() = default;
-        virtual void go_on() = 0;
-    };
-    template <class Handler>
-    struct waiting_handler final : waiting {
-        waiting_handler(Handler given, Executor const& executor)
-            : work{boost::asio::get_associated_executor(given, executor)},
-              handler{std::move(given)} {}
-        void go_on() override {
-            auto const on = work.get_executor();
-            // Not here, where it would go on inside of what has ended.
-            boost::asio::post(on, [then = std::move(handler), kept = std::move(work)]() mutable {
-                std::move(then)();
-            });
-        }
-        boost::asio::executor_work_guard<boost::asio::associated_executor_t<Handler, Executor>>
-            work;
-        Handler handler;
-    };
-
-    template <class Handler>
-    void begin(Handler handler) {
-        auto slot = boost::asio::get_associated_cancellation_slot(handler);
-        waiting_ = std::make_unique<waiting_handler<Handler>>(std::move(handler), executor_);
-        if (slot.is_connected())
-            slot.assign([weak = this->weak_from_this()](cancellation_type type) {
-                if (auto const there = weak.lock()) there->cancel(type);
-            });
-        boost::asio::dispatch(executor_, [self = this->shared_from_this()] { self->start(); });
-    }
-
     // ---- from here on: on the strand
 
-    void start() noexcept {
+    void start() noexcept override {
         op_.begin_attempt();
         began_ = last_began_ = op_.clock().now();
         if (cancelled_) {
@@ -180,11 +97,7 @@ class hedge_race : public std::enable_shared_from_this<hedge_race<Driver, Execut
     bool launch(racer& one) noexcept {
         ++running_;
         try {
-            auto const self = this->shared_from_this();
-            boost::asio::co_spawn(
-                executor_, run_one(one),
-                boost::asio::bind_executor(
-                    executor_, [self, &one](std::exception_ptr const&) { self->ended(one); }));
+            base::launch(one, run_one(one));
             return true;
         } catch (...) {
             --running_;
@@ -224,9 +137,9 @@ class hedge_race : public std::enable_shared_from_this<hedge_race<Driver, Execut
             if constexpr (has<policy_kind::clock> && has<policy_kind::attempt_timeout>) {
                 auto end = std::optional<alarm_limit<clock_type, attempt_scope<Executor>>>{};
                 if (limit != unlimited) end.emplace(op_.clock(), limit, one.scope);
-                co_await one.scope->run(body, unlimited);
+                co_await one.scope->run(body(), unlimited);
             } else {
-                co_await one.scope->run(body, limit);
+                co_await one.scope->run(body(), limit);
             }
         } catch (...) {  // no memory for what runs it
             fail(one, failure_now());
@@ -260,22 +173,14 @@ class hedge_race : public std::enable_shared_from_this<hedge_race<Driver, Execut
                 alarm_.emplace(op_.clock(), saturating_between(op_.clock().now(), when),
                                this->shared_from_this());
             } else {
-                // What is near the end of the range would overflow in the timer.
-                constexpr auto longest = duration{std::chrono::hours{24 * 365 * 100}};
-                timer_.expires_after(std::chrono::duration_cast<typename timer::duration>(
-                    std::min(saturating_between(op_.clock().now(), when), longest)));
-                timer_.async_wait(boost::asio::bind_executor(
-                    executor_,
-                    [self = this->shared_from_this()](boost::system::error_code const& error) {
-                        if (!error) self->due();
-                    }));
+                base::wait(saturating_between(op_.clock().now(), when));
             }
         } catch (...) {  // no memory: there is no hedge
             refuse(nullptr);
         }
     }
 
-    void due() noexcept {
+    void due() noexcept override {
         if (decided()) return;
         alarm_.reset();
         begin_hedge();
@@ -286,7 +191,7 @@ class hedge_race : public std::enable_shared_from_this<hedge_race<Driver, Execut
         if (!policy_.try_withdraw(op_.clock())) return refuse(nullptr);
         racer* one = nullptr;
         try {
-            auto made = std::make_unique<racer>(executor_);
+            auto made = std::make_unique<racer>(this->executor());
             if constexpr (permits_type::any) {
                 if (auto const* no =
                         made->own_permits.try_acquire(op_.policies_, op_.clock(), op_)) {
@@ -315,7 +220,8 @@ class hedge_race : public std::enable_shared_from_this<hedge_race<Driver, Execut
         op_.emit(event_kind::hedge_refused, why);
     }
 
-    void ended(racer& one) noexcept {
+    void ended(lane& of) noexcept override {
+        auto& one = static_cast<racer&>(of);
         --running_;
         if (one.found->has_value()) {
             if (!winner_) {
@@ -354,7 +260,7 @@ class hedge_race : public std::enable_shared_from_this<hedge_race<Driver, Execut
         op_.emit(event_kind::racer_failed, &what);
     }
 
-    void end_all(cancellation_type type) noexcept {
+    void end_all(cancellation_type type) noexcept override {
         cancelled_ = true;
         if (over_) return;
         stop_waiting();
@@ -363,7 +269,7 @@ class hedge_race : public std::enable_shared_from_this<hedge_race<Driver, Execut
     }
 
     void stop_waiting() noexcept {
-        timer_.cancel();
+        base::stop_waiting();
         alarm_.reset();
     }
 
@@ -379,23 +285,17 @@ class hedge_race : public std::enable_shared_from_this<hedge_race<Driver, Execut
                 op_.emit(event_kind::hedge_won);
             }
         }
-        auto const then = std::move(waiting_);
-        then->go_on();
+        base::go_on();
     }
 
-    using timer = boost::asio::basic_waitable_timer<
-        std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
-    using alarm_type = std::conditional_t<has<policy_kind::clock>,
-                                          std::optional<alarm_limit<clock_type, hedge_race>>,
-                                          std::optional<nothing>>;
+    using alarm_type =
+        std::conditional_t<has<policy_kind::clock>, std::optional<alarm_limit<clock_type, base>>,
+                           std::optional<nothing>>;
 
-    Executor executor_;
-    timer timer_;
     Operation& op_;
     std::remove_cvref_t<
         decltype(std::declval<Operation&>().policies_.template get<policy_kind::hedge>())>& policy_;
     bool const throws_;
-    std::unique_ptr<waiting> waiting_{};
     racer first_;
     std::vector<std::unique_ptr<racer>> racers_;  ///< hedges
     alarm_type alarm_{};

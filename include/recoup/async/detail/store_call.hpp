@@ -11,6 +11,7 @@
 #include <boost/asio/query.hpp>
 
 #include <exception>
+#include <functional>
 #include <utility>
 
 namespace recoup::inline v1::detail {
@@ -20,11 +21,11 @@ namespace recoup::inline v1::detail {
 ///
 /// No cancellation cuts it short: who asked for a record has to know what became of it.
 /// Pre: what `call` refers to is in the frame of who waits. That frame lives as long as the call, for the call
-/// holds it.
-template <class Executor, class Call, class Token>
-auto async_store_call(Executor const& executor, Call call, Token&& token) {
+/// holds it. (A function object of one reference takes no memory.)
+template <class Executor, class Token>
+auto async_store_call(Executor const& executor, std::function<void()> call, Token&& token) {
     return boost::asio::async_initiate<Token, void(std::exception_ptr)>(
-        [](auto handler, Executor on, Call what) {
+        [](auto handler, Executor on, std::function<void()> what) {
             auto& context = boost::asio::query(on, boost::asio::execution::context);
             auto& threads = boost::asio::use_service<store_threads>(context);
             auto work = boost::asio::make_work_guard(handler, on);
