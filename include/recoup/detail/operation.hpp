@@ -183,12 +183,8 @@ class operation {
             return {};
     }
 
-    void emit([[maybe_unused]] event_kind kind, [[maybe_unused]] failure const* what = nullptr,
-              [[maybe_unused]] duration delay = {}) const noexcept {
-        if constexpr (tells_later)
-            if (later_.keep(kind, made_, what, delay)) return;
-        if constexpr (has<policy_kind::observer>)
-            tell({.kind = kind, .attempt = made_, .failure = what, .delay = delay});
+    void emit(event_kind kind, failure const* what = nullptr, duration delay = {}) const noexcept {
+        emit_in_place(kind, what, delay);
     }
 
     /// What follows goes on on another thread: observers are told of it on that of the operation, by `tell_now`.
@@ -288,6 +284,16 @@ class operation {
     static constexpr bool has_epilogue =
         has<policy_kind::persist> || has<policy_kind::observer> || operation_permits::any;
 
+    /// `emit` for what each success tells: an observer that chooses by the kind chooses while it is compiled.
+    [[gnu::always_inline]] inline void emit_in_place(
+        [[maybe_unused]] event_kind kind, [[maybe_unused]] failure const* what = nullptr,
+        [[maybe_unused]] duration delay = {}) const noexcept {
+        if constexpr (tells_later)
+            if (later_.keep(kind, made_, what, delay)) return;
+        if constexpr (has<policy_kind::observer>)
+            tell({.kind = kind, .attempt = made_, .failure = what, .delay = delay});
+    }
+
     [[gnu::always_inline]] inline void tell(event shown) const noexcept {
         if constexpr (has<policy_kind::persist>) {
             if (session_) {
@@ -382,7 +388,7 @@ class operation {
         if constexpr (has<policy_kind::persist>) {
             session_.emplace(*this, policies_.template get<policy_kind::persist>());
         }
-        emit(event_kind::operation_started);
+        emit_in_place(event_kind::operation_started);
         if (stopping())
             return give_up(failure{category::cancelled, errc::cancelled}, stop_reason::cancelled);
         if constexpr (operation_permits::any) {
@@ -472,7 +478,7 @@ class operation {
         made_ = next_number();
         given_up_before_ = nested_retries::last.count;
         if constexpr (operation_permits::any) called_ = true;
-        emit(event_kind::attempt_started);
+        emit_in_place(event_kind::attempt_started);
     }
 
     /// Calls the callable once; whatever it throws becomes a failure.
@@ -525,7 +531,7 @@ class operation {
         outer_permits_.succeeded(clock());
         if constexpr (has<policy_kind::persist>)
             return end_recorded(outcome, session_->succeeded(outcome));
-        emit(event_kind::operation_succeeded);
+        emit_in_place(event_kind::operation_succeeded);
     }
 
     /// Ends with a success, or without one where that was `lost` with its record.

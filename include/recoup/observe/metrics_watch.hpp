@@ -90,20 +90,20 @@ class metrics_watch {
 
     [[gnu::always_inline]] inline void begin(per_operation& kept) const noexcept {
         auto const place = counted_->place();
-        place.add(event_kind::operation_started);
+        auto const number = place.add(event_kind::operation_started);
         kept.counted_ = counted_;
         kept.open_ = true;
-        if (place.sample_is_due()) [[unlikely]]
-            begin_sample(kept, place);
+        if (place.sample_is_due(number)) [[unlikely]]
+            begin_sample(kept, place, number);
     }
 
-    [[gnu::noinline]] void begin_sample(per_operation& kept,
-                                        detail::metrics_place place) const noexcept {
+    [[gnu::noinline]] void begin_sample(per_operation& kept, detail::metrics_place place,
+                                        std::uint64_t number) const noexcept {
         auto const& options = counted_->core.options;
         // At random, for calls come in patterns. From 1 to twice the mean, less one.
         auto const random = detail::thread_random();
         auto const choices = std::uint64_t{2} * options.time_one_in - 1;
-        place.next_sample(1 + random % choices);
+        place.sample_next(number + 1 + random % choices);
         auto const first = counted_->measured.load(std::memory_order_relaxed) == 0;
         kept.timed_ = true;
         kept.measured_ = first || (random >> 32U) % options.overhead_one_in == 0;

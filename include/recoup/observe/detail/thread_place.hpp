@@ -22,6 +22,9 @@ class thread_place {
         return place != not_asked ? place : ask();
     }
 
+    /// The same, or a number above `most` where the thread has not asked for one yet.
+    [[gnu::always_inline]] static inline std::uint32_t current_if_asked() noexcept { return here; }
+
   private:
     static constexpr std::uint32_t not_asked = most + 1;
 

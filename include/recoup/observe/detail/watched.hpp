@@ -26,10 +26,10 @@ using shared_count = std::atomic<std::uint64_t>;
 
 /// The counters of one thread, or of all threads that have none of their own.
 struct alignas(64) metrics_shard {
+    shared_count sample_at{1};  ///< the number of the operation that is timed next
     std::array<shared_count, event_kind_count> events{};
     std::array<shared_count, category_count> failed_attempts{};
     std::array<shared_count, stop_reason_count> stops{};
-    shared_count until_sample{1};  ///< operations up to the next that is timed; zero: none is
 };
 
 /// A shard, and whether this thread alone writes it: then adding needs no locked instruction.
@@ -39,29 +39,25 @@ struct metrics_place {
     metrics_shard& shard;
     bool own;
 
-    [[gnu::always_inline]] inline void add(shared_count& count) const noexcept {
-        if (own) [[likely]]
-            count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-        else
-            count.fetch_add(1, std::memory_order_release);
+    /// Returns: the count, this one included.
+    [[gnu::always_inline]] inline std::uint64_t add(shared_count& count) const noexcept {
+        if (!own) [[unlikely]]
+            return count.fetch_add(1, std::memory_order_release) + 1;
+        auto const now = count.load(std::memory_order_relaxed) + 1;
+        count.store(now, std::memory_order_release);
+        return now;
     }
-    [[gnu::always_inline]] inline void add(event_kind kind) const noexcept {
-        add(shard.events[static_cast<std::size_t>(kind)]);
+    [[gnu::always_inline]] inline std::uint64_t add(event_kind kind) const noexcept {
+        return add(shard.events[static_cast<std::size_t>(kind)]);
     }
 
-    /// Counts an operation. Returns: whether it is to be timed; then `next_sample` has to be called.
-    [[gnu::always_inline]] inline bool sample_is_due() const noexcept {
-        auto& left = shard.until_sample;
-        if (own) [[likely]] {
-            auto const now = left.load(std::memory_order_relaxed);
-            if (now > 1) [[likely]]
-                left.store(now - 1, std::memory_order_relaxed);
-            return now == 1;
-        }
-        return left.fetch_sub(1, std::memory_order_relaxed) == 1;
+    /// Whether the operation of this number is to be timed; then `sample_next` has to be called. Threads that share
+    /// a shard may time some operations more.
+    [[gnu::always_inline]] inline bool sample_is_due(std::uint64_t number) const noexcept {
+        return number >= shard.sample_at.load(std::memory_order_relaxed);
     }
-    void next_sample(std::uint64_t after) const noexcept {
-        shard.until_sample.store(after, std::memory_order_relaxed);
+    void sample_next(std::uint64_t number) const noexcept {
+        shard.sample_at.store(number, std::memory_order_relaxed);
     }
 };
 
@@ -85,13 +81,14 @@ class watched {
           shards_{std::make_unique<metrics_shard[]>(shards + 1)},
           own_shards_{shards} {
         if (!sampled)
-            for (std::uint32_t i = 0; i <= shards; ++i) shards_[i].until_sample = 0;
+            for (std::uint32_t i = 0; i <= shards; ++i) shards_[i].sample_at = UINT64_MAX;
     }
 
     [[gnu::always_inline]] inline metrics_place place() const noexcept {
-        auto const mine = thread_place::current();
-        auto const alone = mine < own_shards_;
-        return {shards_[alone ? mine : own_shards_], alone};
+        auto const mine = thread_place::current_if_asked();
+        if (mine < own_shards_) [[likely]]
+            return {shards_[mine], true};
+        return place_otherwise();
     }
 
     template <class Member>
@@ -130,6 +127,12 @@ class watched {
     std::string const name;  ///< printable
 
   private:
+    [[gnu::noinline]] metrics_place place_otherwise() const noexcept {
+        auto const mine = thread_place::current();
+        auto const alone = mine < own_shards_;
+        return {shards_[alone ? mine : own_shards_], alone};
+    }
+
     std::unique_ptr<metrics_shard[]> shards_;
     std::uint32_t own_shards_;
 
