@@ -85,12 +85,14 @@ struct recoup_error_category final : std::error_category {
     }
 };
 
+/// Not within the function: each rejection would ask whether it is made yet.
+inline constinit recoup_error_category const recoup_category_instance{};
+
 }  // namespace detail
 
 /// The category of `errc`; one instance across shared libraries.
 inline std::error_category const& recoup_category() noexcept {
-    static detail::recoup_error_category const instance;
-    return instance;
+    return detail::recoup_category_instance;
 }
 
 inline std::error_code make_error_code(errc code) noexcept {

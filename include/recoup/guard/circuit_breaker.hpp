@@ -173,7 +173,7 @@ class circuit_breaker {
     }
 
     template <clock Clock>
-    permit acquire_unless_closed(Clock& time) noexcept;
+    [[nodiscard]] bool stays_open(Clock& time) const noexcept;
     template <clock Clock>
     permit acquire_otherwise(Clock& time) noexcept;
     permit acquire_probe(steady_time now) noexcept;
@@ -317,17 +317,17 @@ inline circuit_breaker::permit circuit_breaker::try_acquire(Clock& time) noexcep
     auto const tag = detail::tag_of(word_.load(std::memory_order_acquire));
     if (detail::is_plainly_closed(tag)) [[likely]]
         return permit{*this, tag};
-    return acquire_unless_closed(time);
-}
-
-/// Rejections come in floods: all but them is apart, and what it needs is not set up for them.
-template <clock Clock>
-[[gnu::noinline]] circuit_breaker::permit circuit_breaker::acquire_unless_closed(
-    Clock& time) noexcept {
-    if (state() == breaker_state::open &&
-        saturating_between(time.coarse_now(), open_until()) > coarse_lag_max) [[likely]]
+    if (stays_open(time)) [[likely]]
         return {};
     return acquire_otherwise(time);
+}
+
+/// Whether it rejects, whatever the exact time is. Rejections come in floods: all else is apart, and what it
+/// needs is not set up for them.
+template <clock Clock>
+[[gnu::noinline]] bool circuit_breaker::stays_open(Clock& time) const noexcept {
+    return state() == breaker_state::open &&
+           saturating_between(time.coarse_now(), open_until()) > coarse_lag_max;
 }
 
 template <clock Clock>
