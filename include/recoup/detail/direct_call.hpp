@@ -34,8 +34,7 @@ class direct_call {
         !has<policy_kind::abandon> && !has<policy_kind::hedge> && !has<policy_kind::persist> &&
         !has<policy_kind::deadline> && !has<policy_kind::observer> && !has<policy_kind::stop> &&
         !has<policy_kind::value_check> && !has<policy_kind::trace> &&
-        !permits<Policies, true>::any && attempt_permits::count <= 1 &&
-        !attempt_permits::may_wait && !attempt_permits::by_key;
+        !permits<Policies, true>::any && attempt_permits::count <= 1 && !attempt_permits::by_key;
 
     /// The same as `operation::run`.
     [[gnu::always_inline]] static inline result_type run(F& callable, Policies const& policies,
@@ -46,6 +45,9 @@ class direct_call {
             auto permit = policies.template get<policy_kind::guard>().try_acquire(
                 operation_type::clock_of(policies));
             if (!permit) [[unlikely]] {
+                if constexpr (attempt_permits::may_wait)
+                    if (may_let_wait(policies.template get<policy_kind::guard>()))
+                        return run_in_turn(callable, policies, std::forward<Args>(args)...);
                 if (may_wait_when_rejected(policies))
                     return wait(callable, policies, std::forward<Args>(args)...);
                 return reject();
@@ -89,6 +91,16 @@ class direct_call {
         auto outcome = result_type{in_place<failure>{}, operation_type::rejection(refused)};
         failure_access::set_end(outcome.assume_error(), refused.why, 0);
         return outcome;
+    }
+
+    /// As an operation, which can wait for its turn.
+    [[gnu::noinline]] static result_type run_in_turn(F& callable, Policies const& policies,
+                                                     Args&&... args) {
+        auto all = operation_type{callable, policies, std::forward<Args>(args)...};
+        auto permits = attempt_permits{};
+        if (auto const* refused = permits.queue_for_only(policies, all.clock(), all))
+            return all.reject(permits, *refused);
+        return all.proceed(permits);
     }
 
     [[gnu::noinline]] static result_type wait(F& callable, Policies const& policies,

@@ -110,6 +110,14 @@ class permits<Policies, Outside, std::tuple<Position...>> {
         return &rejection_at<At>;
     }
 
+    /// Has the only guard, which did not admit the attempt at once, let it wait for its turn.
+    template <class Clock, class Call>
+    [[nodiscard]] guard_rejection const* queue_for_only(Policies const& policies, Clock& clock,
+                                                        Call& call) noexcept {
+        static_assert(count == 1);
+        return (queue_for<Position::value>(policies, clock, call), ...);
+    }
+
     /// What the only guard says where it rejects.
     static constexpr guard_rejection only_rejection() noexcept {
         if constexpr (count == 1)
@@ -187,17 +195,20 @@ class permits<Policies, Outside, std::tuple<Position...>> {
 
     template <std::size_t At, class Clock, class Call>
     guard_rejection const* acquire_one(Policies const& policies, Clock& clock,
-                                       [[maybe_unused]] Call& call) noexcept {
-        auto& permit = std::get<slot_at<At>>(held_).permit;
+                                       Call& call) noexcept {
         auto& gate = gate_at<At>(policies, call);
+        auto permit = gate.try_acquire(clock);
         if constexpr (waiting_guard<std::remove_cvref_t<decltype(gate)>>)
-            permit.emplace(recoup::acquire(gate, clock, call.give_up_at(), call.stop_token()));
-        else
-            permit.emplace(gate.try_acquire(clock));
-        if (*permit) [[likely]]
-            return nullptr;
-        release();
-        return &rejection_at<At>;
+            if (!permit && may_let_wait(gate)) [[unlikely]]
+                return queue_for<At>(policies, clock, call);
+        return keep<At>(std::move(permit));
+    }
+
+    template <std::size_t At, class Clock, class Call>
+    [[gnu::noinline]] guard_rejection const* queue_for(Policies const& policies, Clock& clock,
+                                                       Call& call) noexcept {
+        return keep<At>(recoup::acquire(gate_at<At>(policies, call), clock, call.give_up_at(),
+                                        call.stop_token()));
     }
 
     template <std::size_t At>

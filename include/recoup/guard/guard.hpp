@@ -29,7 +29,9 @@ enum class guard_stage : std::uint8_t {
 ///   gives back what it held.
 /// - `retry_in` is how long it will take until it may admit again.
 /// - Optional: `queue(clock, give_up_at, stop_token) noexcept`, as `try_acquire`, but the attempt may wait for
-///   its turn; see `waiting_guard`.
+///   its turn; see `waiting_guard`. It is asked where `try_acquire` did not admit the attempt.
+/// - Optional: `longest_wait() noexcept`, how long `queue` lets an attempt wait at the most. Where that is zero
+///   `queue` is not asked.
 /// - Optional: `static constexpr guard_rejection rejection`, what a rejected attempt fails with.
 /// - Optional: `static constexpr guard_stage stage`, `breaker` without it; and `static constexpr
 ///   std::string_view label`, what `explain` calls it.
@@ -85,6 +87,21 @@ concept waiting_guard =
         { ticket.woken(time) } noexcept;
         { ticket.take() } noexcept -> std::same_as<typename G::permit>;
     };
+
+namespace detail {
+
+/// Whether an attempt that is not admitted at once may wait for its turn.
+template <waiting_guard G>
+constexpr bool may_let_wait([[maybe_unused]] G const& gate) noexcept {
+    if constexpr (requires {
+                      { gate.longest_wait() } -> std::same_as<duration>;
+                  })
+        return gate.longest_wait() > duration{};
+    else
+        return true;
+}
+
+}  // namespace detail
 
 /// Waits on this thread for a turn.
 template <waiting_guard G, clock Clock>

@@ -502,21 +502,23 @@ struct awaitable_driver {
         } else {
             constexpr auto at = std::tuple_element_t<Index, positions>::value;
             auto& gate = permits_type::template gate<at>(op.policies_, op);
+            auto permit = gate.try_acquire(op.clock());
             if constexpr (waiting_guard<std::remove_cvref_t<decltype(gate)>>) {
-                auto ticket = gate.queue(op.clock(), op.give_up_at(), op.stop_token());
-                while (ticket.waits()) {
-                    // Cut short by its own token where the turn has come: the ticket knows.
-                    static_cast<void>(
-                        co_await wait_until<Executor>(op, ticket.until(), ticket.wake()));
-                    if (is_cancelled(co_await boost::asio::this_coro::cancellation_state)) break;
-                    ticket.woken(op.clock());
+                if (!permit && may_let_wait(gate)) {
+                    auto ticket = gate.queue(op.clock(), op.give_up_at(), op.stop_token());
+                    while (ticket.waits()) {
+                        // Cut short by its own token where the turn has come: the ticket knows.
+                        static_cast<void>(
+                            co_await wait_until<Executor>(op, ticket.until(), ticket.wake()));
+                        if (is_cancelled(co_await boost::asio::this_coro::cancellation_state))
+                            break;
+                        ticket.woken(op.clock());
+                    }
+                    permit = ticket.take();
                 }
-                if (auto const* refused = permits.template keep<at>(ticket.take()))
-                    co_return refused;
-            } else {
-                if (auto const* refused = permits.template keep<at>(gate.try_acquire(op.clock())))
-                    co_return refused;
             }
+            if (auto const* refused = permits.template keep<at>(std::move(permit)))
+                co_return refused;
             co_return co_await acquire<Executor, Index + 1>(op, permits);
         }
     }
