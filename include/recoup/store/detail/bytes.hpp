@@ -3,6 +3,7 @@
 
 #include <recoup/store/record.hpp>
 
+#include <array>
 #include <bit>
 #include <concepts>
 #include <cstddef>
@@ -47,12 +48,36 @@ inline std::size_t encoded_size(recorded_failure const& what) noexcept {
     return 1 + 4 + 4 + what.code_category.size() + 4 + what.message.size();
 }
 
-inline void put_failure(std::string& bytes, recorded_failure const& what) {
-    put_number(bytes, static_cast<std::uint8_t>(what.category));
-    put_number(bytes, what.code);
-    put_text(bytes, what.code_category);
-    put_text(bytes, what.message);
-}
+/// Writes where there is room for all that is written: its size is known beforehand.
+class byte_writer {
+  public:
+    explicit byte_writer(char* to) noexcept : at_{to} {}
+
+    template <std::integral Number>
+    void number(Number number) noexcept {
+        place_number(at_, number);
+        at_ += sizeof number;
+    }
+    void bytes(void const* from, std::size_t size) noexcept {
+        if (size != 0) std::memcpy(at_, from, size);
+        at_ += size;
+    }
+    void text(std::string_view text) noexcept {
+        number(static_cast<std::uint32_t>(text.size()));
+        bytes(text.data(), text.size());
+    }
+    void failure(recorded_failure const& what) noexcept {
+        number(static_cast<std::uint8_t>(what.category));
+        number(what.code);
+        text(what.code_category);
+        text(what.message);
+    }
+    /// Where the next byte goes.
+    [[nodiscard]] char* at() const noexcept { return at_; }
+
+  private:
+    char* at_;
+};
 
 /// The number at `from`. Pre: that many bytes are there.
 template <class Number>
@@ -83,6 +108,13 @@ class byte_reader {
         auto const value = number_at<Number>(rest_.data());
         rest_.remove_prefix(sizeof value);
         return value;
+    }
+
+    template <std::size_t Size>
+    void bytes(std::array<std::uint8_t, Size>& into) noexcept {
+        if (rest_.size() < Size) return fail("it ends too early");
+        std::memcpy(into.data(), rest_.data(), Size);
+        rest_.remove_prefix(Size);
     }
 
     /// A text, as a view of the bytes.

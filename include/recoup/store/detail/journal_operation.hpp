@@ -6,6 +6,7 @@
 #include <recoup/store/detail/bytes.hpp>
 #include <recoup/store/detail/journal_frame.hpp>
 #include <recoup/store/detail/journal_place.hpp>
+#include <recoup/store/detail/journal_written.hpp>
 #include <recoup/store/detail/operation_codec.hpp>
 #include <recoup/store/operation_record.hpp>
 
@@ -75,7 +76,7 @@ struct journal_operation : journal_standing {
             case frame_kind::written: {
                 byte_reader read{frame.payload.substr(16)};
                 // To drop steps or an owner again, in order, does no harm; not to do so would.
-                needed = (read.number<std::uint32_t>() & 6U) != 0;
+                needed = (read.number<std::uint32_t>() & (written_drops | written_releases)) != 0;
                 break;
             }
             default: break;
@@ -88,16 +89,17 @@ struct journal_operation : journal_standing {
     /// Notes where the head and the steps of a written payload are. The steps' places may have been made
     /// before: then it does not throw.
     char const* place_parts(std::string_view payload, std::uint64_t payload_at, std::size_t side) {
-        if (payload.size() < 24) return "it is too short";
+        if (payload.size() < written_front_bytes) return "it is too short";
         auto const flags = number_at<std::uint32_t>(payload.data() + 16);
         auto const count = number_at<std::uint32_t>(payload.data() + 20);
-        auto at = std::size_t{24};
-        for (std::uint64_t i = 0, parts = std::uint64_t{count} + (flags & 1U); i != parts; ++i) {
+        auto const has_head = (flags & written_head) != 0;
+        auto at = written_front_bytes;
+        for (std::uint64_t i = 0, parts = std::uint64_t{count} + has_head; i != parts; ++i) {
             if (payload.size() - at < 4) return "it is cut";
             auto const size = number_at<std::uint32_t>(payload.data() + at);
             at += 4;
             if (size > payload.size() - at) return "it is cut";
-            if (i == 0 && (flags & 1U) != 0) {
+            if (i == 0 && has_head) {
                 set_head(payload_at + at, size, side);
             } else {
                 if (size < step_head_bytes) return "a step is cut";

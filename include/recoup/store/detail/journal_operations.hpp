@@ -5,6 +5,7 @@
 #include <recoup/store/detail/journal_names.hpp>
 #include <recoup/store/detail/journal_operation.hpp>
 #include <recoup/store/detail/journal_records.hpp>
+#include <recoup/store/detail/journal_written.hpp>
 #include <recoup/store/detail/memory_operations.hpp>
 #include <recoup/store/detail/operation_codec.hpp>
 #include <recoup/store/detail/sleep_began.hpp>
@@ -215,44 +216,39 @@ class journal_operations {
     result<write_receipt> write(Log& log, operation_write const& what, std::uint64_t& sequence) {
         auto const found = entries_.find(what.number);
         if (found == entries_.end()) return no_operation(what.number);
-        auto stored = read(log, *found);
-        if (!stored.has_value()) return stored.error();
         auto& one = found->second;
-        auto head = std::move(stored).assume_value();
-        if (one.epoch != what.epoch || one.owner == 0) return fenced(head, what.epoch);
+        // A step has no need of what the head says, but nothing is built upon one that cannot be read.
+        if (one.damaged || doubt_ || !holds_operation(what.number, bytes_of(log, one.head)))
+            return corrupt(one.id, what.number);
+        if (one.epoch != what.epoch || one.owner == 0) return fenced(one, what.epoch);
         auto bytes = what.head != nullptr ? encoded_size(*what.head) : 0;
         for (auto const& step : what.steps) bytes = std::max(bytes, encoded_size(step));
-        if (bytes > bytes_max_) return too_large(head.id, bytes, bytes_max_);
-
-        std::string payload;
-        put_number(payload, what.number);
-        put_number(payload, what.epoch);
-        put_number(payload, static_cast<std::uint32_t>((what.head != nullptr ? 1U : 0U) |
-                                                       (what.drop_steps ? 2U : 0U) |
-                                                       (what.release ? 4U : 0U)));
-        put_number(payload, static_cast<std::uint32_t>(what.steps.size()));
+        if (bytes > bytes_max_) return too_large(one.id, bytes, bytes_max_);
+        std::optional<operation_record> head;
         if (what.head != nullptr) {
-            take_head(head, what);
-            if (what.release) head.owner = 0;
-            put_text(payload, encode_operation(head));
+            auto const stored = read<operation_view>(log, *found);
+            if (!stored.has_value()) return stored.error();
+            head = head_after(stored.assume_value(), what);
+            if (what.release) head->owner = 0;
         }
-        for (auto const& step : what.steps) put_text(payload, encode_step(what.number, step));
-        if (payload.size() > record_bytes_limit)
-            return too_large(head.id, payload.size(), record_bytes_limit);
+        auto const size = written_size(what, head);
+        if (size > record_bytes_limit) return too_large(one.id, size, record_bytes_limit);
 
         // What may throw comes first: a write is whole or has not been.
+        auto const payload = encode_written(what, head, size);
         auto next = journal_standing{one};
         auto const met = write_receipt{one.cancel};
-        if (what.head != nullptr) next.take(head);
+        if (head) next.take(*head);
         if (what.release) next.owner = 0;
-        std::vector<std::uint32_t> fresh;
-        fresh.reserve(what.steps.size());
+        // Those that are nowhere yet are the ones that this call has added.
         auto undo = [&] {
-            for (auto const index : fresh) one.steps.erase(index);
+            for (auto const& step : what.steps)
+                if (auto const added = one.steps.find(step.index);
+                    added != one.steps.end() && added->second.size == 0)
+                    one.steps.erase(added);
         };
         try {
-            for (auto const& step : what.steps)
-                if (one.steps.try_emplace(step.index).second) fresh.push_back(step.index);
+            for (auto const& step : what.steps) one.steps.try_emplace(step.index);
             list(what.number, next);  // listed once too often does no harm
             if (next.cancel) cancelled_.insert(what.number);
             auto put = log.append(frame_kind::written, what.number, payload);
@@ -276,7 +272,7 @@ class journal_operations {
             unlist(what.number, one);
         static_cast<journal_standing&>(one) = next;
         if (!one.cancel) cancelled_.erase(what.number);
-        if (what.head != nullptr) latest_ = std::max(latest_, head.updated);
+        if (head) latest_ = std::max(latest_, head->updated);
         return met;
     }
 
@@ -435,11 +431,11 @@ class journal_operations {
     }
 
     /// The head as it stands: what is written with it, and what claims and wishes have changed since.
-    template <class Log>
-    result<operation_record> read(Log const& log, table::value_type const& which) const {
+    template <class Operation = operation_record, class Log>
+    result<Operation> read(Log const& log, table::value_type const& which) const {
         auto const& [number, one] = which;
         if (one.damaged || doubt_) return corrupt(one.id, number);
-        auto head = decode_operation(bytes_of(log, one.head));
+        auto head = decode_operation<Operation>(bytes_of(log, one.head));
         if (head.wrong != nullptr || head.value->number != number || head.value->id != one.id)
             return corrupt(one.id, number);
         head.value->epoch = one.epoch;
@@ -524,15 +520,15 @@ class journal_operations {
         static_cast<void>(from.number<std::uint64_t>());
         auto const flags = from.number<std::uint32_t>();
         if (from.wrong() != nullptr) return from.wrong();
-        if ((flags & 1U) != 0) {
-            auto const size = number_at<std::uint32_t>(frame.payload.data() + 24);
+        if ((flags & written_head) != 0) {
+            auto const size = number_at<std::uint32_t>(frame.payload.data() + written_front_bytes);
             if (size > frame.payload.size() - 28) return "its head is cut";
             if (auto const* wrong =
                     replay_head(number, one, frame.payload.substr(28, size), 0, side))
                 return wrong;
         }
-        if ((flags & 2U) != 0) one.steps.clear();
-        if ((flags & 4U) != 0) one.owner = 0;
+        if ((flags & written_drops) != 0) one.steps.clear();
+        if ((flags & written_releases) != 0) one.owner = 0;
         return one.place_parts(frame.payload, frame.offset + frame_head_bytes, side);
     }
 

@@ -26,7 +26,9 @@ inline failure no_operation(std::uint64_t number) {
                          "there is no operation " + std::to_string(number) + " any more");
 }
 
-inline failure fenced(operation_record const& now, std::uint64_t epoch) {
+/// `Operation`: what has the `id`, `epoch` and `owner` of one.
+template <class Operation>
+failure fenced(Operation const& now, std::uint64_t epoch) {
     return store_failure(store_errc::fenced, "operation " + display(now.id) + " is in epoch " +
                                                  std::to_string(now.epoch) +
                                                  (now.owner == 0 ? " and has no owner" : "") +
@@ -52,17 +54,21 @@ inline bool is_due(operation_record const& what, system_time now) noexcept {
     return what.due <= now || sleep_began(what.due, what.delay) > now;
 }
 
-/// What a write of a head takes over, and what it leaves as it was. Pre: it has a head.
-inline void take_head(operation_record& stored, operation_write const& what) {
+/// What a write of a head leaves in the place of `stored`, of which it keeps what is the store's. Pre: it has
+/// a head.
+///
+/// `Operation`: `operation_record` or `operation_view`.
+template <class Operation>
+operation_record head_after(Operation const& stored, operation_write const& what) {
     auto next = *what.head;
     next.cancel_requested = wish_after(stored.cancel_requested, what);
-    next.id = std::move(stored.id);
+    next.id = operation_id{stored.id};
     next.number = stored.number;
     next.epoch = stored.epoch;
     next.owner = stored.owner;
     next.parent = stored.parent;
     next.created = stored.created;
-    stored = std::move(next);
+    return next;
 }
 
 inline bool matches(operation_filter const& filter, operation_record const& what) noexcept {
@@ -174,8 +180,8 @@ class memory_operations {
         if (bytes > bytes_max_) return too_large(stored.head.id, bytes, bytes_max_);
 
         // What may throw comes first: a write is whole or has not been.
-        auto head = what.head != nullptr ? std::optional{stored.head} : std::nullopt;
-        if (head) take_head(*head, what);
+        std::optional<operation_record> head;
+        if (what.head != nullptr) head = head_after(stored.head, what);
         std::map<std::uint32_t, step_record> steps;
         for (auto const& step : what.steps) steps.insert_or_assign(step.index, step);
 

@@ -60,53 +60,62 @@ inline std::size_t encoded_size(step_record const& what) noexcept {
     return size;
 }
 
-/// The bytes of `what`. Pre: `encoded_size(what) <= record_bytes_limit`.
-inline std::string encode_operation(operation_record const& what) {
-    std::string bytes;
-    auto const size = encoded_size(what);
-    bytes.reserve(size);
-    put_number(bytes, static_cast<std::uint32_t>(size));
-    put_number(bytes, operation_format);
-    put_number(bytes, static_cast<std::uint8_t>(what.status));
-    put_number(bytes, static_cast<std::uint8_t>((what.cancel_requested ? 1U : 0U) |
-                                                (what.undoing ? 2U : 0U) | (what.result ? 4U : 0U) |
-                                                (what.last_failure ? 8U : 0U)));
-    put_number(bytes, std::uint8_t{0});
+/// Writes the bytes of `what`. Pre: `encoded_size(what) <= record_bytes_limit`.
+inline void put_operation(byte_writer& to, operation_record const& what) noexcept {
+    auto const* const begin = to.at();
+    to.number(static_cast<std::uint32_t>(encoded_size(what)));
+    to.number(operation_format);
+    to.number(static_cast<std::uint8_t>(what.status));
+    to.number(static_cast<std::uint8_t>((what.cancel_requested ? 1U : 0U) |
+                                        (what.undoing ? 2U : 0U) | (what.result ? 4U : 0U) |
+                                        (what.last_failure ? 8U : 0U)));
+    to.number(std::uint8_t{0});
     for (auto const number : {what.number, what.epoch, what.owner, what.parent, what.fingerprint})
-        put_number(bytes, number);
-    put_number(bytes, what.generation);
-    put_number(bytes, what.recoveries);
-    for (auto const byte : what.token) put_number(bytes, byte);
-    put_number(bytes, std::int64_t{what.delay.count()});
+        to.number(number);
+    to.number(what.generation);
+    to.number(what.recoveries);
+    to.bytes(what.token.data(), what.token.size());
+    to.number(std::int64_t{what.delay.count()});
     for (auto const& time : {what.due, what.created, what.updated, what.expires})
-        put_number(bytes, std::int64_t{time.time_since_epoch().count()});
+        to.number(std::int64_t{time.time_since_epoch().count()});
     for (auto const* text : {&what.id.space, &what.id.name, &what.id.key, &what.version,
                              &what.input, &what.progress, &what.note})
-        put_text(bytes, *text);
-    if (what.result) put_text(bytes, *what.result);
-    if (what.last_failure) put_failure(bytes, *what.last_failure);
-    put_number(bytes, crc32c(bytes));
+        to.text(*text);
+    if (what.result) to.text(*what.result);
+    if (what.last_failure) to.failure(*what.last_failure);
+    to.number(crc32c({begin, to.at()}));
+}
+
+/// Writes the bytes of a step of operation `number`. Pre: `encoded_size(what) <= record_bytes_limit`.
+inline void put_step(byte_writer& to, std::uint64_t number, step_record const& what) noexcept {
+    auto const* const begin = to.at();
+    to.number(static_cast<std::uint32_t>(encoded_size(what)));
+    to.number(operation_format);
+    to.number(static_cast<std::uint8_t>(what.status));
+    to.number(static_cast<std::uint8_t>(what.last_failure ? 8U : 0U));
+    to.number(std::uint8_t{0});
+    to.number(number);
+    to.number(what.fingerprint);
+    for (auto const count : {what.index, what.count, what.attempts}) to.number(count);
+    to.number(std::int64_t{what.updated.time_since_epoch().count()});
+    for (auto const* text : {&what.name, &what.id, &what.value, &what.state}) to.text(*text);
+    if (what.last_failure) to.failure(*what.last_failure);
+    to.number(crc32c({begin, to.at()}));
+}
+
+/// The bytes of `what`. Pre: `encoded_size(what) <= record_bytes_limit`.
+inline std::string encode_operation(operation_record const& what) {
+    auto bytes = std::string(encoded_size(what), '\0');
+    auto to = byte_writer{bytes.data()};
+    put_operation(to, what);
     return bytes;
 }
 
 /// The bytes of a step of operation `number`. Pre: `encoded_size(what) <= record_bytes_limit`.
 inline std::string encode_step(std::uint64_t number, step_record const& what) {
-    std::string bytes;
-    auto const size = encoded_size(what);
-    bytes.reserve(size);
-    put_number(bytes, static_cast<std::uint32_t>(size));
-    put_number(bytes, operation_format);
-    put_number(bytes, static_cast<std::uint8_t>(what.status));
-    put_number(bytes, static_cast<std::uint8_t>(what.last_failure ? 8U : 0U));
-    put_number(bytes, std::uint8_t{0});
-    put_number(bytes, number);
-    put_number(bytes, what.fingerprint);
-    for (auto const count : {what.index, what.count, what.attempts}) put_number(bytes, count);
-    put_number(bytes, std::int64_t{what.updated.time_since_epoch().count()});
-    for (auto const* text : {&what.name, &what.id, &what.value, &what.state})
-        put_text(bytes, *text);
-    if (what.last_failure) put_failure(bytes, *what.last_failure);
-    put_number(bytes, crc32c(bytes));
+    auto bytes = std::string(encoded_size(what), '\0');
+    auto to = byte_writer{bytes.data()};
+    put_step(to, number, what);
     return bytes;
 }
 
@@ -145,19 +154,24 @@ struct decoded {
     bool newer = false;           ///< whole, but of a format that this version does not know
 };
 
-/// Why `bytes` cannot be what was encoded, as far as size, checksum and format tell.
+/// Why `bytes` cannot be what was encoded, as far as size, checksum and format tell; or nothing.
 template <class T>
-decoded<T> check_frame(std::string_view bytes, std::size_t bytes_min) {
+decoded<T> check_frame(std::string_view bytes, std::size_t bytes_min) noexcept {
     if (bytes.size() < bytes_min) return {{}, "it is too short"};
     if (bytes.size() > record_bytes_limit) return {{}, "it is too long"};
-    byte_reader tail{bytes.substr(bytes.size() - 4)};
-    if (tail.number<std::uint32_t>() != crc32c(bytes.substr(0, bytes.size() - 4)))
+    auto const* const tail = bytes.data() + bytes.size() - 4;
+    if (number_at<std::uint32_t>(tail) != crc32c({bytes.data(), tail}))
         return {{}, "its checksum is wrong"};
-    byte_reader head{bytes};
-    if (head.number<std::uint32_t>() != bytes.size()) return {{}, "its length is wrong"};
-    if (head.number<std::uint8_t>() != operation_format)
+    if (number_at<std::uint32_t>(bytes.data()) != bytes.size()) return {{}, "its length is wrong"};
+    if (number_at<std::uint8_t>(bytes.data() + 4) != operation_format)
         return {{}, "its format is unknown: a newer version wrote it", true};
     return {};
+}
+
+/// Whether `bytes` are still what was encoded of operation `number`, as far as their checksum tells.
+inline bool holds_operation(std::uint64_t number, std::string_view bytes) noexcept {
+    return check_frame<std::uint64_t>(bytes, operation_head_bytes).wrong == nullptr &&
+           number_at<std::uint64_t>(bytes.data() + 8) == number;
 }
 
 /// The operation that `bytes` encode. Any other bytes, whatever they hold, are refused with a reason.
@@ -182,7 +196,7 @@ decoded<Operation> decode_operation(std::string_view bytes) {
         *number = from.number<std::uint64_t>();
     what.generation = from.number<std::uint32_t>();
     what.recoveries = from.number<std::uint32_t>();
-    for (auto& byte : what.token) byte = from.number<std::uint8_t>();
+    from.bytes(what.token);
     what.delay = duration{from.number<std::int64_t>()};
     for (auto* time : {&what.due, &what.created, &what.updated, &what.expires})
         *time = system_time{duration{from.number<std::int64_t>()}};

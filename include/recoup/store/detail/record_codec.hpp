@@ -48,41 +48,39 @@ inline std::size_t encoded_size(record const& what) noexcept {
 ///
 /// Pre: `encoded_size(what) <= record_bytes_limit`.
 inline std::string encode_record(record const& what, std::uint64_t revision) {
-    std::string bytes;
-    auto const size = encoded_size(what);
-    bytes.reserve(size);
+    auto bytes = std::string(encoded_size(what), '\0');
+    auto to = byte_writer{bytes.data()};
     auto counts = 0U;
     for (auto const count : what.spent_by_category) counts += count != 0 ? 1U : 0U;
 
-    put_number(bytes, static_cast<std::uint32_t>(size));
-    put_number(bytes, record_format);
-    put_number(bytes, static_cast<std::uint8_t>(what.status));
-    put_number(bytes,
-               static_cast<std::uint8_t>((what.checkpoint ? 1U : 0U) | (what.result ? 2U : 0U) |
-                                         (what.last_failure ? 4U : 0U)));
-    put_number(bytes, static_cast<std::uint8_t>(counts));
-    put_number(bytes, revision);
-    put_number(bytes, what.fingerprint);
-    put_number(bytes, what.generation);
-    put_number(bytes, what.attempts);
-    put_number(bytes, what.spent);
-    for (auto const byte : what.token) put_number(bytes, byte);
-    put_number(bytes, std::int64_t{what.active.count()});
-    put_number(bytes, std::int64_t{what.delay.count()});
+    to.number(static_cast<std::uint32_t>(bytes.size()));
+    to.number(record_format);
+    to.number(static_cast<std::uint8_t>(what.status));
+    to.number(static_cast<std::uint8_t>((what.checkpoint ? 1U : 0U) | (what.result ? 2U : 0U) |
+                                        (what.last_failure ? 4U : 0U)));
+    to.number(static_cast<std::uint8_t>(counts));
+    to.number(revision);
+    to.number(what.fingerprint);
+    to.number(what.generation);
+    to.number(what.attempts);
+    to.number(what.spent);
+    to.bytes(what.token.data(), what.token.size());
+    to.number(std::int64_t{what.active.count()});
+    to.number(std::int64_t{what.delay.count()});
     for (auto const& time : {what.due, what.created, what.updated, what.expires})
-        put_number(bytes, std::int64_t{time.time_since_epoch().count()});
+        to.number(std::int64_t{time.time_since_epoch().count()});
     for (std::size_t i = 0; i != category_count; ++i) {
         if (what.spent_by_category[i] == 0) continue;
-        put_number(bytes, static_cast<std::uint8_t>(i));
-        put_number(bytes, what.spent_by_category[i]);
+        to.number(static_cast<std::uint8_t>(i));
+        to.number(what.spent_by_category[i]);
     }
-    put_text(bytes, what.id.space);
-    put_text(bytes, what.id.name);
-    put_text(bytes, what.id.key);
-    if (what.checkpoint) put_text(bytes, *what.checkpoint);
-    if (what.result) put_text(bytes, *what.result);
-    if (what.last_failure) put_failure(bytes, *what.last_failure);
-    put_number(bytes, crc32c(bytes));
+    to.text(what.id.space);
+    to.text(what.id.name);
+    to.text(what.id.key);
+    if (what.checkpoint) to.text(*what.checkpoint);
+    if (what.result) to.text(*what.result);
+    if (what.last_failure) to.failure(*what.last_failure);
+    to.number(crc32c({bytes.data(), to.at()}));
     return bytes;
 }
 
@@ -132,7 +130,7 @@ inline decoded_record decode_record(std::string_view bytes) {
     what.generation = from.number<std::uint32_t>();
     what.attempts = from.number<std::uint32_t>();
     what.spent = from.number<std::uint32_t>();
-    for (auto& byte : what.token) byte = from.number<std::uint8_t>();
+    from.bytes(what.token);
     what.active = duration{from.number<std::int64_t>()};
     what.delay = duration{from.number<std::int64_t>()};
     for (auto* time : {&what.due, &what.created, &what.updated, &what.expires})

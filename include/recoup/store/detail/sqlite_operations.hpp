@@ -187,8 +187,7 @@ class sqlite_operations : public sqlite_operation_view {
         if (what.head != nullptr) {
             auto stored = whole_one(what.number);
             if (!stored.has_value()) return stored.error();
-            head = std::move(stored.value().first);
-            take_head(*head, what);
+            head = head_after(stored.value().first, what);
         }
         for (auto const& step : what.steps)
             if (step.index >= steps_per_operation)
