@@ -521,11 +521,10 @@ class journal_operations {
         auto const flags = from.number<std::uint32_t>();
         if (from.wrong() != nullptr) return from.wrong();
         if ((flags & written_head) != 0) {
-            auto const size = number_at<std::uint32_t>(frame.payload.data() + written_front_bytes);
-            if (size > frame.payload.size() - 28) return "its head is cut";
-            if (auto const* wrong =
-                    replay_head(number, one, frame.payload.substr(28, size), 0, side))
-                return wrong;
+            static_cast<void>(from.number<std::uint32_t>());
+            auto const head = from.text(record_bytes_limit, "its head is cut");
+            if (from.wrong() != nullptr) return from.wrong();
+            if (auto const* wrong = replay_head(number, one, head, 0, side)) return wrong;
         }
         if ((flags & written_drops) != 0) one.steps.clear();
         if ((flags & written_releases) != 0) one.owner = 0;
