@@ -47,7 +47,7 @@ inline void durable_sleep(operation_run& run, system_time when, duration delay) 
         throw recovery_error{std::move(opened).assume_error()};
     }
     auto& found = opened.assume_value();
-    auto const closing = open_mark{run, found.row};
+    auto const closing = open_mark{run, found};
     if (found.replayed) {
         run.emit(event_kind::step_replayed, found.row.name);
         return;

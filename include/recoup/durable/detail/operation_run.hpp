@@ -17,6 +17,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -45,11 +46,15 @@ enum class interruption : std::uint8_t {
     asleep,        ///< it is given back until it is due
 };
 
+/// The names and ids of the steps that are open.
+using open_steps = std::set<std::tuple<std::string, std::string>, std::less<>>;
+
 /// What `operation_run` found for a step that is asked for.
 struct opened_step {
-    step_record row{};      ///< what is recorded, or what will be
-    bool known = false;     ///< it has a row in the store
-    bool replayed = false;  ///< its result is recorded
+    open_steps::const_iterator place{};  ///< for `close_step`
+    step_record row{};                   ///< what is recorded, or what will be
+    bool known = false;                  ///< it has a row in the store
+    bool replayed = false;               ///< its result is recorded
 };
 
 /// One run of an operation's body: its record and steps as this process knows them, and how they are
@@ -78,8 +83,8 @@ class operation_run {
         for (auto& row : rows) {
             next_index_ =
                 std::max(next_index_, row.index == UINT32_MAX ? row.index : row.index + 1);
-            auto key = step_key{row.name, row.id, row.count};
-            rows_.insert_or_assign(std::move(key), std::move(row));
+            auto key = key_of(row);
+            rows_.insert_or_assign(std::move(key), known_step{std::move(row)});
         }
     }
 
@@ -129,10 +134,7 @@ class operation_run {
         }
         stop_.request_stop();
     }
-    [[nodiscard]] interruption why() const {
-        std::lock_guard const lock{mutex_};
-        return why_;
-    }
+    [[nodiscard]] interruption why() const noexcept { return why_; }
     [[nodiscard]] failure trouble() const {
         std::lock_guard const lock{mutex_};
         return trouble_;
@@ -166,25 +168,26 @@ class operation_run {
     result<opened_step> open_step(std::string_view name, std::string_view id) {
         check();
         std::unique_lock lock{mutex_};
-        auto const open = std::pair{std::string{name}, std::string{id}};
-        if (open_.contains(open))
+        if (open_.contains(std::tuple{name, id}))
             return failure{category::defect, errc::step_running,
                            "a step " + shown(name, id) +
                                " is running: steps of one name that run at the same time need an "
                                "id each"};
         auto count = std::uint32_t{0};
         if (id.empty()) {
-            auto& next = counts_[open.first];
-            if (next == UINT32_MAX) return too_many();
-            count = next++;
+            auto next = counts_.find(name);
+            if (next == counts_.end()) next = counts_.emplace(name, 0).first;
+            if (next->second == UINT32_MAX) return too_many();
+            count = next->second++;
         }
-        auto const found = rows_.find(step_key{open.first, open.second, count});
+        auto const found = rows_.find(std::tuple{count, name, id});
         auto opened = opened_step{};
         if (found != rows_.end()) {
-            reached_.insert(found->second.index);
-            opened = {found->second, true,
-                      is_recorded(found->second) ||
-                          (to_undo_ && found->second.status == step_status::undone)};
+            auto& [row, reached] = found->second;
+            reached = true;
+            opened.row = row;
+            opened.known = true;
+            opened.replayed = is_recorded(row) || (to_undo_ && row.status == step_status::undone);
         }
         if (to_undo_ && !opened.replayed) {
             if (++refused_ > refused_max) {
@@ -200,30 +203,29 @@ class operation_run {
             if (next_index_ >= steps_max_) return too_many();
             opened.row.index = next_index_++;
             opened.row.count = count;
-            opened.row.name = open.first;
-            opened.row.id = open.second;
-            reached_.insert(opened.row.index);
+            opened.row.name = name;
+            opened.row.id = id;
         }
-        open_.insert(open);
+        opened.place = open_.emplace(name, id).first;
         return opened;
     }
 
-    void close_step(step_record const& row) noexcept {
+    void close_step(open_steps::const_iterator place) noexcept {
         std::lock_guard const lock{mutex_};
-        open_.erase(std::pair{row.name, row.id});
+        open_.erase(place);
     }
 
     /// Records a step, under the fence. A failure other than of the step's own making interrupts the run.
-    result<write_receipt> write_step(step_record const& row) {
+    result<write_receipt> write_step(step_record row) {
         check_not_interrupted();
-        auto stamped = row;
-        stamped.updated = ports_->clock().system_now();
-        return settle(ports_->with_store([&](durable_backend& store) {
+        row.updated = ports_->clock().system_now();
+        auto written = settle(ports_->with_store([&](durable_backend& store) {
             auto const [number, epoch] = fence();
             return store.write(
-                operation_write{.number = number, .epoch = epoch, .steps = std::span{&stamped, 1}});
-        }),
-                      &stamped);
+                operation_write{.number = number, .epoch = epoch, .steps = std::span{&row, 1}});
+        }));
+        if (written.has_value()) remember(std::move(row));
+        return written;
     }
 
     /// Records a step in the store's own transaction.
@@ -240,8 +242,8 @@ class operation_run {
         return written;
     }
 
-    /// What a write came to: the run is interrupted where it must be, and knows what was recorded.
-    result<write_receipt> settle(result<write_receipt> written, step_record const* row) {
+    /// What a write came to: the run is interrupted where it must be.
+    result<write_receipt> settle(result<write_receipt> written) {
         if (!written.has_value()) {
             auto const& trouble = written.assume_error();
             // A value that no store could take is the step's failure, not the store's.
@@ -253,12 +255,17 @@ class operation_run {
             if (trouble.code() != store_errc::fenced) emit(event_kind::store_failed, {}, &trouble);
             return written;
         }
-        if (row != nullptr) {
-            std::lock_guard const lock{mutex_};
-            rows_.insert_or_assign(step_key{row->name, row->id, row->count}, *row);
-        }
         if (written.assume_value().cancel_requested) cancel();
         return written;
+    }
+
+    /// Takes a step that was recorded for one that is known.
+    void remember(step_record&& row) {
+        auto key = key_of(row);
+        std::lock_guard const lock{mutex_};
+        auto& known = rows_[std::move(key)];
+        known.row = std::move(row);
+        known.reached = true;
     }
 
     /// Changes the head and records it, with a step where one goes with it. A wish to cancel stays in the
@@ -280,9 +287,9 @@ class operation_run {
                                 .steps = std::span{&stamped, row != nullptr ? 1U : 0U},
                                 .drop_wish = has_ended(next.status),
                                 .release = release});
-        }),
-                              row != nullptr ? &stamped : nullptr);
+        }));
         if (written.has_value()) {
+            if (row != nullptr) remember(std::move(stamped));
             if (written.assume_value().cancel_requested && !has_ended(next.status))
                 next.cancel_requested = true;
             std::lock_guard const lock{mutex_};
@@ -295,7 +302,7 @@ class operation_run {
     void keep_undo(step_record const& row, undo_action undo) {
         if (!undo) return;
         std::lock_guard const lock{mutex_};
-        undos_.emplace_back(step_key{row.name, row.id, row.count}, std::move(undo));
+        undos_.emplace_back(key_of(row), std::move(undo));
     }
 
     // ---- undoing
@@ -315,10 +322,11 @@ class operation_run {
         std::vector<undo_entry> all;
         std::lock_guard const lock{mutex_};
         for (auto const& [key, undo] : undos_) {
-            auto const row = rows_.find(key);
-            if (row != rows_.end() && row->second.status != step_status::begun &&
-                row->second.status != step_status::undone)
-                all.push_back({row->second, undo});
+            auto const known = rows_.find(key);
+            if (known == rows_.end()) continue;
+            auto const& row = known->second.row;
+            if (row.status != step_status::begun && row.status != step_status::undone)
+                all.push_back({row, undo});
         }
         std::sort(all.begin(), all.end(), [](auto const& left, auto const& right) {
             return left.row.index > right.row.index;
@@ -329,14 +337,14 @@ class operation_run {
     [[nodiscard]] bool has_recorded_steps() const {
         std::lock_guard const lock{mutex_};
         return std::any_of(rows_.begin(), rows_.end(),
-                           [](auto const& one) { return is_recorded(one.second); });
+                           [](auto const& one) { return is_recorded(one.second.row); });
     }
     /// Recorded steps that the body has not asked for.
     [[nodiscard]] std::vector<step_record> unreached() const {
         std::vector<step_record> all;
         std::lock_guard const lock{mutex_};
-        for (auto const& [key, row] : rows_)
-            if (is_recorded(row) && !reached_.contains(row.index)) all.push_back(row);
+        for (auto const& [key, known] : rows_)
+            if (is_recorded(known.row) && !known.reached) all.push_back(known.row);
         return all;
     }
     /// Whether it had begun before this run.
@@ -383,10 +391,16 @@ class operation_run {
     std::atomic<std::uint64_t> fingerprint = 0;  ///< of the input
 
   private:
-    using step_key = std::tuple<std::string, std::string, std::uint32_t>;
+    /// Which one of its name, the name, the id: of steps in a loop only the first differs.
+    using step_key = std::tuple<std::uint32_t, std::string, std::string>;
+    struct known_step {
+        step_record row{};
+        bool reached = false;  ///< this run has asked for it
+    };
     // A body that asks for the same step again and again is not waited for while it is undone.
     static constexpr std::size_t refused_max = 1000;
 
+    static step_key key_of(step_record const& row) { return {row.count, row.name, row.id}; }
     static bool is_recorded(step_record const& row) noexcept {
         return row.status == step_status::done || row.status == step_status::undoing;
     }
@@ -409,10 +423,9 @@ class operation_run {
     mutable std::mutex mutex_;
     std::mutex head_mutex_;
     operation_record head_{};
-    std::map<step_key, step_record> rows_;
+    std::map<step_key, known_step, std::less<>> rows_;
     std::map<std::string, std::uint32_t, std::less<>> counts_;
-    std::set<std::pair<std::string, std::string>> open_;
-    std::set<std::uint32_t> reached_;
+    open_steps open_;
     std::vector<std::pair<step_key, undo_action>> undos_;
     std::uint32_t next_index_ = 0;
     std::uint32_t steps_max_ = UINT32_MAX;
@@ -422,7 +435,7 @@ class operation_run {
     std::atomic<bool> resumed_ = false;
     std::atomic<bool> cancelled_ = false;
     std::atomic<interruption> leaving_ = interruption::none;
-    interruption why_ = interruption::none;
+    std::atomic<interruption> why_ = interruption::none;
     failure trouble_{};
     steady_time give_up_at_ = steady_time::max();
     duration park_after_ = unlimited;
@@ -434,14 +447,15 @@ class operation_run {
 /// Keeps a step open as long as it lives.
 class open_mark {
   public:
-    open_mark(operation_run& run, step_record const& row) : run_{run}, row_{row} {}
+    open_mark(operation_run& run, opened_step const& opened) noexcept
+        : run_{run}, place_{opened.place} {}
     open_mark(open_mark const&) = delete;
     open_mark& operator=(open_mark const&) = delete;
-    ~open_mark() { run_.close_step(row_); }
+    ~open_mark() { run_.close_step(place_); }
 
   private:
     operation_run& run_;
-    step_record const row_;
+    open_steps::const_iterator const place_;
 };
 
 }  // namespace recoup::inline v1::detail

@@ -146,7 +146,7 @@ class run_executor {
         });
         if (written.has_value() && head.cancel_requested)
             written.assume_value().cancel_requested = false;
-        written = run_.settle(std::move(written), nullptr);
+        written = run_.settle(std::move(written));
         if (!written.has_value()) return not_written();
         run_.emit(event_kind::operation_started);
         return run_body();

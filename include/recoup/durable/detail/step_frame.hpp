@@ -101,7 +101,7 @@ class step_frame {
         auto opened = open(fingerprint);
         if (!opened.has_value()) return fail(std::move(opened).assume_error());
         auto& found = opened.assume_value();
-        auto const closing = open_mark{run_, found.row};
+        auto const closing = open_mark{run_, found};
         if (found.known && found.row.fingerprint != fingerprint_)
             return fail(failure{category::invalid_input, errc::step_mismatch,
                                 "step " + shown() + " of operation " + display(run_.id()) +

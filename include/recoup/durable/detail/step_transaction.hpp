@@ -67,8 +67,9 @@ class step_transaction {
         });
         // The body's own failure rolled its rows back, and is no trouble of the store.
         if (last && !last->has_value()) return frame_.failed(*std::move(last), false);
-        written = run.settle(std::move(written), &row);
+        written = run.settle(std::move(written));
         if (!written.has_value()) return frame_.not_written(std::move(written).assume_error());
+        run.remember(step_record{row});
         return frame_.recorded(*std::move(last));
     }
 
