@@ -64,8 +64,7 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
     ///
     /// Returns: the end, where the callable need not or must not be called.
     std::optional<Result> open() {
-        if constexpr (has_slots)
-            if (begin_in_slot()) return std::nullopt;
+        if (open_at_once()) return std::nullopt;
         return open_and_wait();
     }
 
@@ -234,6 +233,7 @@ class session final : public record_keeper<Persistence, Driver, Result>, public 
                 return std::nullopt;
             }
         }
+        if (!record_ && !claim_.held() && !fenced_) return std::nullopt;
         return record_succeeded(outcome);
     }
 
