@@ -271,18 +271,18 @@ class journal_pair {
             error = platform::write_all(calls_, log_.get(), live_.data(), journal_begin, 0);
         while (at < end_ && !error) {
             journal_frame seen;
-            auto const live_good =
-                read_frame(bytes(), at, header_.nonce, seen) == frame_state::whole;
-            auto const live_size = seen.size;
-            auto const log_good = read_frame(log.substr(0, std::min(end_, log_bytes)), at,
-                                             header_.nonce, seen) == frame_state::whole;
-            // Where neither is good, it stays as it is; a step of 8 finds the next one.
-            auto const size = live_good ? live_size : log_good ? seen.size : 8;
-            if (!live_good && log_good) std::memcpy(live_.data() + at, log.data() + at, size);
-            if (live_good &&
-                (!log_good || log.substr(at, size) != std::string_view{live_.data() + at, size})) {
-                changed = true;
-                error = platform::write_all(calls_, log_.get(), live_.data() + at, size, at);
+            auto size = std::uint64_t{8};  // where neither is good it stays as it is
+            if (read_frame(bytes(), at, header_.nonce, seen) == frame_state::whole) {
+                size = seen.size;
+                auto const live = bytes().substr(at, size);
+                if (at > log_bytes || log.substr(at, size) != live) {
+                    changed = true;
+                    error = platform::write_all(calls_, log_.get(), live.data(), size, at);
+                }
+            } else if (read_frame(log.substr(0, end_), at, header_.nonce, seen) ==
+                       frame_state::whole) {
+                size = seen.size;
+                std::memcpy(live_.data() + at, log.data() + at, size);
             }
             at += size;
         }
