@@ -171,8 +171,7 @@ class basic_journal_store {
         return change<started_operation>(
             [&] {
                 if (on().operations.full()) clean_up_by_itself();
-                auto sequence = std::uint64_t{0};
-                return on().operations.start(on(), head, owner, sequence);
+                return on().operations.start(on(), head, owner);
             },
             at_most);
     }
@@ -187,12 +186,7 @@ class basic_journal_store {
     }
     [[nodiscard]] result<write_receipt> write(operation_write const& what,
                                               duration at_most = unlimited) {
-        return change<write_receipt>(
-            [&] {
-                auto sequence = std::uint64_t{0};
-                return on().operations.write(on(), what, sequence);
-            },
-            at_most);
+        return change<write_receipt>([&] { return on().operations.write(on(), what); }, at_most);
     }
     [[nodiscard]] result<void> request_cancel(std::uint64_t number) {
         return change<void>([&] { return on().operations.request_cancel(on(), number); });
