@@ -10,6 +10,57 @@
 #include <string>
 #include <vector>
 
+namespace {
+
+/// What a journal appends to, in memory: it is full when that is said.
+struct small_log {
+    std::string bytes{};
+    std::uint64_t numbers = 0;
+    bool full = false;
+
+    [[nodiscard]] char const* data() const noexcept { return bytes.data(); }
+    [[nodiscard]] std::size_t side() const noexcept { return 0; }
+    std::uint64_t next() noexcept { return ++numbers; }
+    recoup::result<recoup::detail::appended_frame> append(recoup::detail::frame_kind /*kind*/,
+                                                          std::uint64_t /*subject*/,
+                                                          std::string const& payload) {
+        if (full) return recoup::detail::store_failure(recoup::store_errc::full, "no more");
+        auto const at = bytes.size();
+        bytes += payload;
+        return recoup::detail::appended_frame{at, 1, payload.size()};
+    }
+};
+
+}  // namespace
+
+TEST_CASE("A wish to cancel in a head that could not be written is none") {
+    small_log log;
+    auto kept = recoup::detail::journal_operations{10, recoup::detail::record_bytes_limit};
+    auto const owner = kept.enter(1);
+    auto head = recoup::operation_record{};
+    head.id = {"", "job", "k"};
+    auto const started = kept.start(log, head, owner);
+    REQUIRE(started.has_value());
+    head = started.assume_value().record;
+    head.cancel_requested = true;
+    auto const write = recoup::operation_write{.number = head.number, .epoch = 1, .head = &head};
+    log.full = true;
+    CHECK_FALSE(kept.write(log, write).has_value());
+    CHECK(kept.renew(owner).value().empty());
+    auto other = recoup::operation_record{};
+    other.id = {"", "job", "other"};
+    other.cancel_requested = true;
+    CHECK_FALSE(kept.start(log, other, owner).has_value());
+    CHECK(kept.renew(owner).value().empty());
+    log.full = false;
+    CHECK(kept.write(log, write).has_value());
+    CHECK(kept.renew(owner).value() == std::vector{head.number});
+    // A wish that was there before stays.
+    log.full = true;
+    CHECK_FALSE(kept.write(log, write).has_value());
+    CHECK(kept.renew(owner).value() == std::vector{head.number});
+}
+
 TEST_CASE("A frame of a write that is cut anywhere damages its operation, whatever it says") {
     using namespace recoup::detail;
     auto head = std::optional{recoup::operation_record{}};

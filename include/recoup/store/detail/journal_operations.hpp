@@ -50,6 +50,7 @@ class journal_operations : public journal_operation_table {
         auto& one = placed->second;
         auto undo = [&] {
             unlist(number, one);
+            cancelled_.erase(number);
             names_.remove(one.id, number);
             entries_.erase(placed);
         };
@@ -158,6 +159,7 @@ class journal_operations : public journal_operation_table {
                 if (auto const added = one.steps.find(step.index);
                     added != one.steps.end() && added->second.size == 0)
                     one.steps.erase(added);
+            if (!one.cancel) cancelled_.erase(what.number);
         };
         try {
             for (auto const& step : what.steps) one.steps.try_emplace(step.index);
