@@ -240,7 +240,10 @@ class operation {
     friend class attempt_call<operation>;            // detail/attempt_call.hpp
     friend class direct_call<F, Policies, Args...>;  // detail/direct_call.hpp
     friend struct awaitable_driver;  // the same in a coroutine: async/detail/awaitable_driver.hpp
-    template <class Driver, class Executor, class Operation>
+    friend struct coroutine_call;    // async/detail/coroutine_call.hpp
+    template <class Executor>
+    friend struct awaited_attempt;  // async/detail/awaited_attempt.hpp
+    template <class Executor, class Operation>
     friend class hedge_race;  // async/detail/hedge_race.hpp
     template <class Operation>
     friend class thread_race;  // guard/detail/thread_race.hpp
@@ -250,7 +253,7 @@ class operation {
     friend struct awaited_fallbacks;  // async/detail/awaited_fallbacks.hpp
     template <class Driver, class Executor>
     friend struct awaited_cache;  // async/detail/awaited_cache.hpp
-    template <class Driver, class Executor>
+    template <class Executor>
     friend struct awaited_record;  // async/detail/awaited_record.hpp
 
     using attempt_permits = permits<Policies, false>;

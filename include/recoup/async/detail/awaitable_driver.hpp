@@ -1,35 +1,27 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <recoup/async/detail/alarm_limit.hpp>
 #include <recoup/async/detail/asio_failure.hpp>
-#include <recoup/async/detail/attempt_scope.hpp>
+#include <recoup/async/detail/awaited_attempt.hpp>
 #include <recoup/async/detail/awaited_cache.hpp>
 #include <recoup/async/detail/awaited_fallbacks.hpp>
 #include <recoup/async/detail/awaited_record.hpp>
 #include <recoup/async/detail/awaited_wait.hpp>
 #include <recoup/async/detail/bound_argument.hpp>
-#include <recoup/async/detail/hedge_race.hpp>
-#include <recoup/core/attempt.hpp>
+#include <recoup/async/detail/coroutine_call.hpp>
 #include <recoup/core/callable.hpp>
 #include <recoup/core/engine.hpp>
-#include <recoup/core/errc.hpp>
 #include <recoup/core/returns.hpp>
 #include <recoup/detail/attempt_call.hpp>
 #include <recoup/detail/operation.hpp>
-#include <recoup/guard/detail/attempt_timed_out.hpp>
 #include <recoup/guard/guard.hpp>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <cstddef>
-#include <memory>
 #include <optional>
-#include <stop_token>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -61,6 +53,7 @@ struct awaitable_driver {
         using operation_type = typename bound::template apply<operation, F, Policies>;
         using result_type = outcome_of<operation_type>;
         using permits_type = typename operation_type::attempt_permits;
+        using attempts = awaited_attempt<Executor>;
         check<operation_type>();
 
         [[maybe_unused]] typename bound::holder shown{static_cast<Args&&>(arguments)...};
@@ -72,7 +65,7 @@ struct awaitable_driver {
             !falls_back || !consumes_arguments(operation_type::form),
             "recoup: the callable takes its arguments with it, and leaves none for a fallback");
         constexpr bool persists = Policies::template has<policy_kind::persist>;
-        using record = awaited_record<awaitable_driver, Executor>;
+        using record = awaited_record<Executor>;
         // A cancellation ends the operation in good order, and its record: only attempts see it as they are used
         // to.
         [[maybe_unused]] auto throws = true;
@@ -114,12 +107,13 @@ struct awaitable_driver {
         if (refused) ended.emplace(in_place<failure>{}, op.rejection(*refused));
         if constexpr (operation_type::template has<policy_kind::hedge>) {
             if constexpr (!persists) throws = co_await boost::asio::this_coro::throw_if_cancelled();
-            if (!ended) ended.emplace(co_await hedged_attempt<Executor>(op, permits, throws));
-        } else if constexpr (may_need_scope<operation_type>()) {
-            if (!ended && needs_scope(op, co_await boost::asio::this_coro::cancellation_state)) {
+            if (!ended) ended.emplace(co_await attempts::hedged(op, permits, throws));
+        } else if constexpr (coroutine_call::may_need_scope<operation_type>()) {
+            if (!ended && coroutine_call::needs_scope(
+                              op, co_await boost::asio::this_coro::cancellation_state)) {
                 if constexpr (!persists)
                     throws = co_await boost::asio::this_coro::throw_if_cancelled();
-                ended.emplace(co_await scoped_attempt<Executor>(op, throws));
+                ended.emplace(co_await attempts::scoped(op, throws));
             }
         }
         if (!ended) {
@@ -128,17 +122,19 @@ struct awaitable_driver {
             op.begin_attempt();
             try {
                 auto const told = telling_return<operation_type>{op};
-                [[maybe_unused]] auto current = current_attempt(op);
-                using awaited = awaited_of<operation_type>;
+                [[maybe_unused]] auto current = coroutine_call::current_attempt(op);
+                using awaited = coroutine_call::awaited_of<operation_type>;
                 if constexpr (std::is_void_v<awaited>) {
-                    co_await invoke(op, pointer_to(current));
+                    co_await coroutine_call::invoke(op, coroutine_call::pointer_to(current));
                     ended.emplace(in_place<void>{});
                 } else if constexpr (gives_directly<operation_type>()) {
-                    auto&& got = co_await invoke(op, pointer_to(current));
-                    co_return result_of<result_type, awaited>(got);
+                    auto&& got =
+                        co_await coroutine_call::invoke(op, coroutine_call::pointer_to(current));
+                    co_return coroutine_call::result_of<result_type, awaited>(got);
                 } else {
-                    auto&& got = co_await invoke(op, pointer_to(current));
-                    ended.emplace(result_of<result_type, awaited>(got));
+                    auto&& got =
+                        co_await coroutine_call::invoke(op, coroutine_call::pointer_to(current));
+                    ended.emplace(coroutine_call::result_of<result_type, awaited>(got));
                 }
                 op.check_value(*ended);
             } catch (...) {
@@ -165,7 +161,8 @@ struct awaitable_driver {
         if (is_end) {
             auto why = op.why_refused(*refused);
             if constexpr (permits_type::may_wait)
-                if (is_cancelled(co_await boost::asio::this_coro::cancellation_state))
+                if (coroutine_call::is_cancelled(
+                        co_await boost::asio::this_coro::cancellation_state))
                     why = stop_reason::cancelled;
             op.emit(event_kind::rejected, &outcome.assume_error());
             if constexpr (persists) {
@@ -203,15 +200,6 @@ struct awaitable_driver {
     }
 
   private:
-    template <class Driver, class Executor, class Operation>
-    friend class hedge_race;
-    template <class Driver, class Executor>
-    friend struct awaited_fallbacks;
-    template <class Driver, class Executor>
-    friend struct awaited_cache;
-    template <class Driver, class Executor>
-    friend struct awaited_record;
-
     template <class Operation>
     static constexpr void check() {
         if constexpr (Operation::template has<policy_kind::hedge>) Operation::check_hedge();
@@ -227,154 +215,10 @@ struct awaitable_driver {
     /// that stayed here first would be moved once more.
     template <class Operation>
     static constexpr bool gives_directly() {
-        return std::is_same_v<awaited_of<Operation>, typename Operation::value_type> &&
+        return std::is_same_v<coroutine_call::awaited_of<Operation>,
+                              typename Operation::value_type> &&
                !Operation::attempt_permits::any && !Operation::has_epilogue &&
                !Operation::template has<policy_kind::value_check>;
-    }
-
-    template <class Operation>
-    static auto invoke(Operation& op, attempt* current) {
-        return invoke_form<Operation::form>(
-            op.callable_, current, op.arguments_,
-            std::make_index_sequence<std::tuple_size_v<typename Operation::arguments_type>>{});
-    }
-
-    template <class Operation>
-    using awaited_of = typename coroutine_adapter<decltype(invoke(
-        std::declval<Operation&>(), static_cast<attempt*>(nullptr)))>::awaited;
-
-    /// What a coroutine gave, as a result.
-    template <class Result, class Awaited, class Got>
-    static Result result_of(Got& got) {
-        return invoke_to_result<Result>([&]() -> Awaited { return static_cast<Awaited&&>(got); });
-    }
-
-    /// Whether an attempt may be ended by others than the coroutine's own slot, whose word reaches whatever it
-    /// waits for by itself, or is shown a stop token.
-    template <class Operation>
-    static constexpr bool may_need_scope() {
-        return Operation::template has<policy_kind::attempt_timeout> ||
-               Operation::template has<policy_kind::stop> || takes_attempt(Operation::form);
-    }
-    /// The same of this call: where nobody can end it, it needs none.
-    template <class Operation>
-    static bool needs_scope([[maybe_unused]] Operation& op,
-                            boost::asio::cancellation_state const& state) noexcept {
-        if constexpr (!may_need_scope<Operation>())
-            return false;
-        else
-            return time_limit(op) != unlimited || op.stop_token().stop_possible() ||
-                   (takes_attempt(Operation::form) && state.slot().is_connected());
-    }
-    template <class Operation>
-    static duration time_limit([[maybe_unused]] Operation& op) noexcept {
-        if constexpr (Operation::template has<policy_kind::attempt_timeout>)
-            return op.policies_.template get<policy_kind::attempt_timeout>().each;
-        else
-            return unlimited;
-    }
-
-    template <class Operation>
-    static auto current_attempt([[maybe_unused]] Operation& op) {
-        if constexpr (takes_attempt(Operation::form))
-            return attempt{op.state_};
-        else
-            return nothing{};
-    }
-    static attempt* pointer_to(attempt& current) noexcept { return &current; }
-    static attempt* pointer_to(nothing&) noexcept { return nullptr; }
-
-    /// One attempt, whatever it ends with.
-    template <class Executor, class Operation>
-    static awaitable<outcome_of<Operation>, Executor> call(Operation& op) {
-        using result_type = outcome_of<Operation>;
-        using awaited = awaited_of<Operation>;
-        auto outcome = result_type{in_place<failure>{}};
-        op.begin_attempt();
-        try {
-            auto const told = telling_return<Operation>{op};
-            [[maybe_unused]] auto current = current_attempt(op);
-            if constexpr (std::is_void_v<awaited>) {
-                co_await invoke(op, pointer_to(current));
-                outcome = result_type{in_place<void>{}};
-            } else {
-                auto&& got = co_await invoke(op, pointer_to(current));
-                outcome = result_of<result_type, awaited>(got);
-            }
-            op.check_value(outcome);
-        } catch (...) {
-            outcome = result_type{in_place<failure>{}, failure_now()};
-        }
-        co_return outcome;
-    }
-
-    /// An attempt that others may end, and that is waited for whatever it makes of that.
-    template <class Executor, class Operation>
-    static awaitable<outcome_of<Operation>, Executor> scoped_attempt(Operation& op, bool throws) {
-        using result_type = outcome_of<Operation>;
-        auto const limit = time_limit(op);
-        auto const scope = std::make_shared<attempt_scope<Executor>>(
-            Executor{co_await boost::asio::this_coro::executor});
-        if constexpr (takes_attempt(Operation::form)) op.show_scope(scope->stop_token(), limit);
-        auto found = std::optional<result_type>{};
-        auto const body = [&op, &found, &scope, throws]() -> awaitable<void, Executor> {
-            // Whatever reaches it has passed its caller's filter.
-            co_await boost::asio::this_coro::reset_cancellation_state(
-                boost::asio::enable_total_cancellation());
-            co_await boost::asio::this_coro::throw_if_cancelled(throws);
-            try {
-                if (!scope->cancelled()) {
-                    found.emplace(co_await call<Executor>(op));
-                } else {
-                    // It was told to end before it could be heard of.
-                    op.begin_attempt();
-                    found.emplace(in_place<failure>{},
-                                  failure{category::cancelled, errc::cancelled});
-                }
-            } catch (...) {  // no memory for its frame
-                found.emplace(in_place<failure>{}, failure_now());
-            }
-            scope->ended();
-        };
-        {
-            auto const cancel = [&]() noexcept {
-                scope->cancel(boost::asio::cancellation_type::terminal);
-            };
-            auto const stopped = std::stop_callback{op.stop_token(), cancel};
-            if constexpr (Operation::template has<policy_kind::clock> &&
-                          Operation::template has<policy_kind::attempt_timeout>) {
-                using clock_type = std::remove_cvref_t<decltype(op.clock())>;
-                auto end = std::optional<alarm_limit<clock_type, attempt_scope<Executor>>>{};
-                if (limit != unlimited) end.emplace(op.clock(), limit, scope);
-                co_await scope->run(body(), unlimited);
-            } else {
-                co_await scope->run(body(), limit);
-            }
-        }
-        // An attempt that gives a value in spite of all has it.
-        if (found && found->has_value()) co_return *std::move(found);
-        if (scope->timed_out()) co_return result_type{in_place<failure>{}, attempt_timed_out()};
-        co_return *std::move(found);
-    }
-
-    /// An attempt beside which others begin while it lasts.
-    template <class Executor, class Operation>
-    static awaitable<outcome_of<Operation>, Executor> hedged_attempt(
-        Operation& op, typename Operation::attempt_permits& permits, bool throws) {
-        auto const race = std::make_shared<hedge_race<awaitable_driver, Executor, Operation>>(
-            Executor{co_await boost::asio::this_coro::executor}, op, permits, throws);
-        {
-            auto const cancel = [&]() noexcept {
-                race->cancel(boost::asio::cancellation_type::terminal);
-            };
-            auto const stopped = std::stop_callback{op.stop_token(), cancel};
-            co_await race->run();
-        }
-        co_return race->take();
-    }
-
-    static bool is_cancelled(boost::asio::cancellation_state const& state) noexcept {
-        return state.cancelled() != boost::asio::cancellation_type::none;
     }
 
     /// What `operation::recover` does.
@@ -383,8 +227,9 @@ struct awaitable_driver {
         Operation& op, typename Operation::attempt_permits& permits, outcome_of<Operation> outcome,
         guard_rejection const* refused, bool throws) {
         using permits_type = typename Operation::attempt_permits;
+        using attempts = awaited_attempt<Executor>;
         constexpr bool persists = Operation::template has<policy_kind::persist>;
-        using record = awaited_record<awaitable_driver, Executor>;
+        using record = awaited_record<Executor>;
         auto driven = op.make_machine();
         auto called = refused == nullptr;
         auto next = called ? after_failure(op, driven, outcome.assume_error(), permits)
@@ -400,17 +245,20 @@ struct awaitable_driver {
                     why = op.before_wait(driven, next, last);
                 if (why == stop_reason::none) {
                     // A cancellation that came before the wait does not end it.
-                    auto over = !op.stopping() &&
-                                !is_cancelled(co_await boost::asio::this_coro::cancellation_state);
+                    auto over =
+                        !op.stopping() && !coroutine_call::is_cancelled(
+                                              co_await boost::asio::this_coro::cancellation_state);
                     if (over && next.delay > duration{})
                         over = co_await wait_until<Executor>(
                             op, saturating_add(op.clock().now(), next.delay), op.stop_token());
                     why = op.after_wait(over);
                 }
                 if (why == stop_reason::none &&
-                    is_cancelled(co_await boost::asio::this_coro::cancellation_state))
+                    coroutine_call::is_cancelled(
+                        co_await boost::asio::this_coro::cancellation_state))
                     why = stop_reason::cancelled;
-            } else if (is_cancelled(co_await boost::asio::this_coro::cancellation_state)) {
+            } else if (coroutine_call::is_cancelled(
+                           co_await boost::asio::this_coro::cancellation_state)) {
                 why = stop_reason::cancelled;
             }
             if (next.next == step::action::finish || why != stop_reason::none) {
@@ -444,26 +292,30 @@ struct awaitable_driver {
             called = true;
             constexpr auto hedges = Operation::template has<policy_kind::hedge>;
             auto scoped = hedges;
-            if constexpr (!hedges && may_need_scope<Operation>())
-                scoped = needs_scope(op, co_await boost::asio::this_coro::cancellation_state);
+            if constexpr (!hedges && coroutine_call::may_need_scope<Operation>())
+                scoped = coroutine_call::needs_scope(
+                    op, co_await boost::asio::this_coro::cancellation_state);
             if (scoped) {
                 if constexpr (hedges)
-                    outcome = co_await hedged_attempt<Executor>(op, permits, throws);
-                else if constexpr (may_need_scope<Operation>())
-                    outcome = co_await scoped_attempt<Executor>(op, throws);
+                    outcome = co_await attempts::hedged(op, permits, throws);
+                else if constexpr (coroutine_call::may_need_scope<Operation>())
+                    outcome = co_await attempts::scoped(op, throws);
             } else {
                 co_await boost::asio::this_coro::throw_if_cancelled(throws);
                 // As in `call`, without a frame more.
                 op.begin_attempt();
                 try {
                     auto const told = telling_return<Operation>{op};
-                    [[maybe_unused]] auto current = current_attempt(op);
-                    if constexpr (std::is_void_v<awaited_of<Operation>>) {
-                        co_await invoke(op, pointer_to(current));
+                    [[maybe_unused]] auto current = coroutine_call::current_attempt(op);
+                    if constexpr (std::is_void_v<coroutine_call::awaited_of<Operation>>) {
+                        co_await coroutine_call::invoke(op, coroutine_call::pointer_to(current));
                         outcome = outcome_of<Operation>{in_place<void>{}};
                     } else {
-                        auto&& got = co_await invoke(op, pointer_to(current));
-                        outcome = result_of<outcome_of<Operation>, awaited_of<Operation>>(got);
+                        auto&& got = co_await coroutine_call::invoke(
+                            op, coroutine_call::pointer_to(current));
+                        outcome =
+                            coroutine_call::result_of<outcome_of<Operation>,
+                                                      coroutine_call::awaited_of<Operation>>(got);
                     }
                     op.check_value(outcome);
                 } catch (...) {
@@ -510,7 +362,8 @@ struct awaitable_driver {
                         // Cut short by its own token where the turn has come: the ticket knows.
                         static_cast<void>(
                             co_await wait_until<Executor>(op, ticket.until(), ticket.wake()));
-                        if (is_cancelled(co_await boost::asio::this_coro::cancellation_state))
+                        if (coroutine_call::is_cancelled(
+                                co_await boost::asio::this_coro::cancellation_state))
                             break;
                         ticket.woken(op.clock());
                     }

@@ -5,6 +5,7 @@
 #include <recoup/async/detail/awaited_fallbacks.hpp>
 #include <recoup/async/detail/awaited_wait.hpp>
 #include <recoup/async/detail/bound_argument.hpp>
+#include <recoup/async/detail/coroutine_call.hpp>
 #include <recoup/core/callable.hpp>
 #include <recoup/core/event.hpp>
 #include <recoup/core/result.hpp>
@@ -83,8 +84,8 @@ struct awaited_cache {
                 waited = saturating_between(began, op.clock().now());
                 auto const why = call::why_over(
                     op.policies_, own, waited,
-                    op.stopping() ||
-                        Driver::is_cancelled(co_await boost::asio::this_coro::cancellation_state));
+                    op.stopping() || coroutine_call::is_cancelled(
+                                         co_await boost::asio::this_coro::cancellation_state));
                 if (why != stop_reason::none) outcome.emplace(call::give_up(op.policies_, why));
             }
             if (auto const* const found = own.served())

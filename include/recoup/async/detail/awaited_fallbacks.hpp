@@ -2,6 +2,7 @@
 #pragma once
 
 #include <recoup/async/detail/asio_failure.hpp>
+#include <recoup/async/detail/coroutine_call.hpp>
 #include <recoup/core/ambient_trace.hpp>
 #include <recoup/core/callable.hpp>
 #include <recoup/core/failure.hpp>
@@ -39,7 +40,8 @@ struct awaited_fallbacks {
             if constexpr (held_kind<std::tuple_element_t<Index, held>> == policy_kind::fallback) {
                 auto const& one = std::get<Index>(op.policies_.held).get();
                 if (one.scope.covers(outcome.assume_error()) &&
-                    !Driver::is_cancelled(co_await boost::asio::this_coro::cancellation_state))
+                    !coroutine_call::is_cancelled(
+                        co_await boost::asio::this_coro::cancellation_state))
                     co_await give(op, one, outcome, throws);
             }
             if (!outcome.has_value()) co_await ask<Index + 1>(op, outcome, throws);
@@ -80,8 +82,8 @@ struct awaited_fallbacks {
                 } else {
                     auto&& got = co_await call_fallback(what, failed, args...);
                     instead.emplace(
-                        Driver::template result_of<result_type,
-                                                   typename coroutine_adapter<returned>::awaited>(
+                        coroutine_call::result_of<result_type,
+                                                  typename coroutine_adapter<returned>::awaited>(
                             got));
                 }
             }
@@ -104,7 +106,7 @@ struct awaited_fallbacks {
             std::tuple_size_v<typename Operation::arguments_type> != 0,
             "recoup: fallback_to replaces the first argument of a call; this one has none");
         for (auto const& candidate : one.candidates) {
-            if (Driver::is_cancelled(co_await boost::asio::this_coro::cancellation_state))
+            if (coroutine_call::is_cancelled(co_await boost::asio::this_coro::cancellation_state))
                 co_return;
             {
                 auto const within = ambient_trace_scope{op.trace()};

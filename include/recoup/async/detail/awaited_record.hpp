@@ -2,6 +2,7 @@
 #pragma once
 
 #include <recoup/async/detail/awaited_wait.hpp>
+#include <recoup/async/detail/coroutine_call.hpp>
 #include <recoup/async/detail/store_call.hpp>
 #include <recoup/core/clock.hpp>
 #include <recoup/core/engine.hpp>
@@ -34,7 +35,7 @@ namespace recoup::inline v1::detail {
 /// called on the threads for stores. Observers are told on the coroutine's own executor.
 ///
 /// Pre: cancellations do not throw. They wait for the end of a call, which so has always happened or not.
-template <class Driver, class Executor>
+template <class Executor>
 struct awaited_record {
     template <class T>
     using awaitable = boost::asio::awaitable<T, Executor>;
@@ -58,19 +59,20 @@ struct awaited_record {
                 co_await call(op, go_on);
             } else {
                 auto over =
-                    !op.stopping() &&
-                    !Driver::is_cancelled(co_await boost::asio::this_coro::cancellation_state);
+                    !op.stopping() && !coroutine_call::is_cancelled(
+                                          co_await boost::asio::this_coro::cancellation_state);
                 if (over && at.delay > duration{})
                     over = co_await wait_until<Executor>(
                         op, saturating_add(op.clock().now(), at.delay), op.stop_token());
-                if (Driver::is_cancelled(co_await boost::asio::this_coro::cancellation_state))
+                if (coroutine_call::is_cancelled(
+                        co_await boost::asio::this_coro::cancellation_state))
                     over = false;
                 auto const go_on = [&] { at = session.waited(over); };
                 co_await call(op, go_on);
             }
         }
         if (at.next == opening::end) co_return op.end_opened(*std::move(at.outcome));
-        if (!Driver::is_cancelled(co_await boost::asio::this_coro::cancellation_state))
+        if (!coroutine_call::is_cancelled(co_await boost::asio::this_coro::cancellation_state))
             co_return std::nullopt;
         auto ended = outcome_of<Operation>{in_place<failure>{},
                                            failure{category::cancelled, errc::cancelled}};
@@ -146,10 +148,10 @@ struct awaited_record {
         auto const left = op.left();
         auto const until =
             left == unlimited ? steady_time::max() : saturating_add(machine_clock.now(), left);
-        if (!Driver::is_cancelled(co_await boost::asio::this_coro::cancellation_state))
+        if (!coroutine_call::is_cancelled(co_await boost::asio::this_coro::cancellation_state))
             co_await wait_on_timer<Executor>(machine_clock, until, wakes.token());
         auto const cancelled =
-            Driver::is_cancelled(co_await boost::asio::this_coro::cancellation_state);
+            coroutine_call::is_cancelled(co_await boost::asio::this_coro::cancellation_state);
         co_return waiting.end(cancelled || op.stopping());
     }
 };

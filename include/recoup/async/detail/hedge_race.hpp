@@ -5,6 +5,7 @@
 #include <recoup/async/detail/asio_failure.hpp>
 #include <recoup/async/detail/attempt_scope.hpp>
 #include <recoup/async/detail/awaited_race.hpp>
+#include <recoup/async/detail/coroutine_call.hpp>
 #include <recoup/core/attempt.hpp>
 #include <recoup/core/category.hpp>
 #include <recoup/core/errc.hpp>
@@ -32,8 +33,8 @@ namespace recoup::inline v1::detail {
 /// One attempt of a coroutine, and the hedges that begin beside it while it lasts; the first success is taken,
 /// the others are cancelled, and all are waited for.
 ///
-/// They share the operation. `Driver` knows how to call.
-template <class Driver, class Executor, class Operation>
+/// They share the operation.
+template <class Executor, class Operation>
 class hedge_race final : public awaited_race<Executor> {
     using base = awaited_race<Executor>;
     using typename base::lane;
@@ -87,7 +88,7 @@ class hedge_race final : public awaited_race<Executor> {
         }
         if constexpr (Operation::has_state) {
             if constexpr (takes_attempt(Operation::form))
-                op_.show_scope(first_.scope->stop_token(), Driver::time_limit(op_));
+                op_.show_scope(first_.scope->stop_token(), coroutine_call::time_limit(op_));
         }
         if (!launch(first_)) return finish(first_);
         wait_for_hedge();
@@ -108,7 +109,7 @@ class hedge_race final : public awaited_race<Executor> {
 
     awaitable<void> run_one(racer& one) {
         try {
-            auto const limit = Driver::time_limit(op_);
+            auto const limit = coroutine_call::time_limit(op_);
             auto const body = [this, &one]() -> awaitable<void> {
                 // Whatever reaches it has passed the filter of the operation's caller.
                 co_await boost::asio::this_coro::reset_cancellation_state(
@@ -120,12 +121,13 @@ class hedge_race final : public awaited_race<Executor> {
                     } else {
                         [[maybe_unused]] auto current = current_attempt(one);
                         if constexpr (std::is_void_v<awaited>) {
-                            co_await Driver::invoke(op_, Driver::pointer_to(current));
+                            co_await coroutine_call::invoke(op_,
+                                                            coroutine_call::pointer_to(current));
                             one.found.emplace(in_place<void>{});
                         } else {
-                            auto&& got = co_await Driver::invoke(op_, Driver::pointer_to(current));
-                            one.found.emplace(
-                                Driver::template result_of<result_type, awaited>(got));
+                            auto&& got = co_await coroutine_call::invoke(
+                                op_, coroutine_call::pointer_to(current));
+                            one.found.emplace(coroutine_call::result_of<result_type, awaited>(got));
                         }
                         op_.check_value(*one.found);
                     }
@@ -147,7 +149,7 @@ class hedge_race final : public awaited_race<Executor> {
         if (one.scope->timed_out() && !one.found->has_value()) fail(one, attempt_timed_out());
     }
 
-    using awaited = typename Driver::template awaited_of<Operation>;
+    using awaited = coroutine_call::awaited_of<Operation>;
 
     static auto current_attempt([[maybe_unused]] racer& one) {
         if constexpr (takes_attempt(Operation::form))
@@ -201,7 +203,7 @@ class hedge_race final : public awaited_race<Executor> {
             }
             if constexpr (Operation::has_state)
                 made->own_state =
-                    op_.state_beside(made->scope->stop_token(), Driver::time_limit(op_));
+                    op_.state_beside(made->scope->stop_token(), coroutine_call::time_limit(op_));
             racers_.push_back(std::move(made));
             one = racers_.back().get();
         } catch (...) {
