@@ -235,18 +235,20 @@ class operations_core final : public child_runner,
                 one.cancel();
         });
         auto const now_or_later = [&](auto job) {
-            if (on_pool)
-                static_cast<void>(pool_.post(std::move(job)));
-            else
-                job();
+            if (on_pool) return pool_.post(std::move(job));
+            job();
+            return true;
         };
         settle([&](operation_record const& head) {
-            now_or_later([self = shared_from_this(), head] { self->cancellation_.end_idle(head); });
+            auto const end = [self = shared_from_this(), head] {
+                self->cancellation_.end_idle(head);
+            };
+            if (!now_or_later(end)) runner_.unsettled().add(head.id);
         });
         auto requests = ports_->with_store([](durable_backend& store) { return store.requests(); });
         if (!requests.has_value()) return;
         for (auto const& one : requests.assume_value())
-            now_or_later([self = shared_from_this(), one] { self->obey(one); });
+            static_cast<void>(now_or_later([self = shared_from_this(), one] { self->obey(one); }));
     }
 
     // ---- the end
