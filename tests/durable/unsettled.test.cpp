@@ -205,6 +205,51 @@ TEST_CASE("A cancelled operation does not end before its children were told") {
     }
 }
 
+/// A store that somebody else asks for things, each of which it hands on once.
+struct asked_store : crashing_store {
+    std::vector<recoup::operation_request> asked{};
+
+    recoup::result<std::vector<recoup::operation_request>> requests() {
+        return std::exchange(asked, {});
+    }
+};
+
+TEST_CASE("What somebody asks for is not forgotten where the store fails at it") {
+    constexpr std::size_t places_max = 20;
+    using kind = recoup::operation_request::kind;
+    for (auto const what : {kind::retry, kind::cancel}) {
+        for (std::size_t at = 1;; ++at) {
+            REQUIRE(at != places_max);
+            INFO("call " << at);
+            asked_store store;
+            recoup::testing::manual_clock clock;
+            auto refuses = true;
+            recoup::operations ops{store, by_hand(), recoup::on(clock)};
+            auto job = ops.define("job", [&](operation& op) -> recoup::result<void> {
+                op.sleep_for(refuses ? 0h : 1h);
+                if (refuses) return recoup::failure{recoup::category::permission, "not this"};
+                return recoup::success();
+            });
+            if (what == kind::cancel) refuses = false;
+            CHECK_FALSE(job.run_with({.deadline = 1min}, "k").has_value());
+            refuses = false;
+            store.asked.push_back({what, store.head("job", "k").number, {}});
+            store.crash_at(at, false);
+            ops.keep_house();
+            auto const failed = store.crashed();
+            store.revive();
+            ops.keep_house();
+            CHECK(store.head("job", "k").status ==
+                  (what == kind::retry ? operation_status::pending : operation_status::cancelled));
+            CHECK(owned_by_somebody(store) == "");
+            if (!failed) {
+                CHECK(at > 1);
+                break;
+            }
+        }
+    }
+}
+
 TEST_CASE("What runs is not taken from who runs it when others are given back") {
     crashing_store store;
     program mine{store};

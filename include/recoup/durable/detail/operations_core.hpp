@@ -17,12 +17,14 @@
 #include <recoup/durable/detail/step_call.hpp>
 #include <recoup/durable/detail/worker_pool.hpp>
 #include <recoup/durable/operations_options.hpp>
+#include <recoup/store/store_errc.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -30,6 +32,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace recoup::inline v1::detail {
 
@@ -239,16 +242,20 @@ class operations_core final : public child_runner,
             job();
             return true;
         };
-        settle([&](operation_record const& head) {
+        auto asked = settle([&](operation_record const& head) {
             auto const end = [self = shared_from_this(), head] {
                 self->cancellation_.end_idle(head);
             };
             if (!now_or_later(end)) runner_.unsettled().add(head.id);
         });
-        auto requests = ports_->with_store([](durable_backend& store) { return store.requests(); });
-        if (!requests.has_value()) return;
-        for (auto const& one : requests.assume_value())
-            static_cast<void>(now_or_later([self = shared_from_this(), one] { self->obey(one); }));
+        auto news = ports_->with_store([](durable_backend& store) { return store.requests(); });
+        if (news.has_value())
+            std::move(news.assume_value().begin(), news.assume_value().end(),
+                      std::back_inserter(asked));
+        for (auto const& one : asked) {
+            auto const obeyed = [self = shared_from_this(), one] { self->obey(one); };
+            if (!now_or_later(obeyed)) runner_.unsettled().add(one);
+        }
     }
 
     // ---- the end
@@ -333,17 +340,18 @@ class operations_core final : public child_runner,
         return false;
     }
 
-    /// Calls `end(head)` for what is to be ended.
+    /// Calls `end(head)` for what is to be ended. Returns: the requests that could not be obeyed yet.
     template <class End>
-    void settle(End&& end) {
-        auto const open = runner_.unsettled().take();
-        if (open.empty()) return;
+    std::vector<operation_request> settle(End&& end) {
+        auto open = runner_.unsettled().take();
+        if (open.empty()) return {};
         auto const owner = owner_.number();
-        if (owner.has_value())
-            settling_round{*ports_, options_, active_, runner_}.run(open, owner.assume_value(),
-                                                                    end);
-        else
+        if (!owner.has_value()) {
             runner_.unsettled().put_back(open);
+            return {};
+        }
+        settling_round{*ports_, options_, active_, runner_}.run(open, owner.assume_value(), end);
+        return std::move(open.requests);
     }
 
     void obey(operation_request const& what) {
@@ -354,6 +362,7 @@ class operations_core final : public child_runner,
                         : request(what, found.assume_value().id);
         if (done.has_value()) return;
         auto const& trouble = done.assume_error();
+        if (trouble.code() == store_errc::unavailable) runner_.unsettled().add(what);
         ports_->emit({.kind = event_kind::store_failed, .failure = &trouble});
     }
 

@@ -4,11 +4,13 @@
 #include <recoup/core/failure.hpp>
 #include <recoup/core/identity.hpp>
 #include <recoup/store/detail/identity_order.hpp>
+#include <recoup/store/operation_request.hpp>
 #include <recoup/store/store_errc.hpp>
 
 #include <mutex>
 #include <set>
 #include <utility>
+#include <vector>
 
 namespace recoup::inline v1::detail {
 
@@ -27,13 +29,21 @@ class unsettled {
     struct matters {
         std::set<operation_id, identity_order> operations{};
         bool claim = false;  ///< nobody knows what a claim gave
+        std::vector<operation_request> requests{};
 
-        [[nodiscard]] bool empty() const noexcept { return operations.empty() && !claim; }
+        [[nodiscard]] bool empty() const noexcept {
+            return operations.empty() && !claim && requests.empty();
+        }
     };
 
     void add(operation_id const& id) {
         std::lock_guard const lock{mutex_};
         open_.operations.insert(id);
+    }
+    /// What somebody has asked for, who is not told that it came to nothing.
+    void add(operation_request what) {
+        std::lock_guard const lock{mutex_};
+        open_.requests.push_back(std::move(what));
     }
     void add_claim() noexcept {
         std::lock_guard const lock{mutex_};
@@ -50,6 +60,7 @@ class unsettled {
         std::lock_guard const lock{mutex_};
         open_.operations.insert(what.operations.begin(), what.operations.end());
         open_.claim |= what.claim;
+        open_.requests.insert(open_.requests.end(), what.requests.begin(), what.requests.end());
     }
 
   private:
