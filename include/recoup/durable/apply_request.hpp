@@ -20,8 +20,9 @@ namespace recoup::inline v1 {
 
 namespace detail {
 
-/// The operation of a number: the page behind the number before it begins with it, or there is none.
-template <durable_store Store>
+/// The operation of a number: the page behind the number before it begins with it, or there is none. `Store`: a
+/// `durable_store`, or what hides which.
+template <class Store>
 result<operation_record> operation_of(Store& store, std::uint64_t number) {
     if (number == 0)
         return failure{category::not_found, errc::no_such_operation, "no operation has number 0"};

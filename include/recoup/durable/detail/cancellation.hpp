@@ -26,22 +26,6 @@ inline result<operation_record> find_existing(durable_ports& ports, operation_id
     return *std::move(found).assume_value();
 }
 
-/// The same of a number.
-inline result<operation_record> find_existing(durable_ports& ports, std::uint64_t number) {
-    auto const none = [&] {
-        return failure{category::not_found, errc::no_such_operation,
-                       "there is no operation " + std::to_string(number)};
-    };
-    if (number == 0) return none();
-    auto found = ports.with_store([&](durable_backend& store) {
-        return store.operations(operation_filter{.after = number - 1, .limit = 1});
-    });
-    if (!found.has_value()) return std::move(found).assume_error();
-    if (found.assume_value().empty() || found.assume_value().front().number != number)
-        return none();
-    return std::move(found.assume_value().front());
-}
-
 /// Brings operations to their end that somebody wants to end. It refers to what the one that has it owns.
 class cancellation {
   public:

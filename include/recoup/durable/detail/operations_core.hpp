@@ -2,6 +2,7 @@
 #pragma once
 
 #include <recoup/detail/either_stop.hpp>
+#include <recoup/durable/apply_request.hpp>
 #include <recoup/durable/detail/active_runs.hpp>
 #include <recoup/durable/detail/cancellation.hpp>
 #include <recoup/durable/detail/child_runner.hpp>
@@ -347,7 +348,7 @@ class operations_core final : public child_runner,
         if (open.empty()) return {};
         auto const owner = owner_.number();
         if (!owner.has_value()) {
-            runner_.unsettled().put_back(open);
+            runner_.unsettled().put_back(std::move(open));
             return {};
         }
         settling_round{*ports_, options_, active_, runner_}.run(open, owner.assume_value(), end);
@@ -355,7 +356,8 @@ class operations_core final : public child_runner,
     }
 
     void obey(operation_request const& what) {
-        auto found = detail::find_existing(*ports_, what.operation);
+        auto found = ports_->with_store(
+            [&](durable_backend& store) { return operation_of(store, what.operation); });
         auto done = !found.has_value() ? result<void>{std::move(found).assume_error()}
                     : what.what == operation_request::kind::cancel
                         ? cancellation_.cancel(found.assume_value())

@@ -7,6 +7,8 @@
 #include <recoup/store/operation_request.hpp>
 #include <recoup/store/store_errc.hpp>
 
+#include <algorithm>
+#include <iterator>
 #include <mutex>
 #include <set>
 #include <utility>
@@ -56,11 +58,11 @@ class unsettled {
         return std::exchange(open_, {});
     }
 
-    void put_back(matters const& what) {
+    void put_back(matters&& what) {
         std::lock_guard const lock{mutex_};
-        open_.operations.insert(what.operations.begin(), what.operations.end());
+        open_.operations.merge(what.operations);
         open_.claim |= what.claim;
-        open_.requests.insert(open_.requests.end(), what.requests.begin(), what.requests.end());
+        std::move(what.requests.begin(), what.requests.end(), std::back_inserter(open_.requests));
     }
 
   private:
