@@ -245,7 +245,8 @@ template <class F, class Policies>
     });
     guards(std::false_type{});
     policies.template each<policy_kind::attempt_timeout>([&](auto const& one) {
-        made.stages.push_back("attempt_timeout: " + detail::span_text(one.each));
+        made.stages.push_back("attempt_timeout: " +
+                              detail::span_text(detail::timeout_of(one).each));
     });
     policies.template each<policy_kind::abandon>([&](auto const& one) {
         made.stages.push_back("abandon_after: " + detail::span_text(one.each) + ", on " +

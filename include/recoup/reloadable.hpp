@@ -6,6 +6,7 @@
 #include <recoup/core/failure.hpp>
 #include <recoup/core/time.hpp>
 #include <recoup/detail/versions.hpp>
+#include <recoup/guard/attempt_timeout.hpp>
 #include <recoup/guard/deadline.hpp>
 #include <recoup/retry/retry_policy.hpp>
 
@@ -30,7 +31,8 @@ namespace recoup::inline v1 {
 /// Example: `recoup::reloadable again{recoup::retry{.max_attempts = 3}};`, later
 /// `again.replace(recoup::config::read_text<recoup::retry>(text))`.
 template <std::copyable Policy>
-    requires retry_policy<Policy> || error_classifier<Policy> || std::same_as<Policy, deadline>
+    requires retry_policy<Policy> || error_classifier<Policy> || std::same_as<Policy, deadline> ||
+             std::same_as<Policy, attempt_timeout>
 class reloadable {
   public:
     using version_type = Policy;
@@ -79,31 +81,51 @@ class reloadable {
     std::shared_ptr<detail::versions<Policy>> versions_;
 };
 
+namespace detail {
+
+/// What `reloadable` is of a policy that consists of one span of time: no version need be kept.
+template <class Policy, duration Policy::* Span>
+class reloadable_span {
+  public:
+    explicit reloadable_span(Policy const& first)
+        : span_{std::make_shared<std::atomic<duration>>(first.*Span)} {}
+    // Copied where it would be moved: one without a value could not be used.
+    reloadable_span(reloadable_span const&) = default;
+    reloadable_span& operator=(reloadable_span const&) = default;
+    ~reloadable_span() = default;
+
+    void replace(Policy const& next) noexcept {
+        span_->store(next.*Span, std::memory_order_relaxed);
+    }
+    [[nodiscard]] Policy current() const noexcept {
+        return {span_->load(std::memory_order_relaxed)};
+    }
+
+  private:
+    std::shared_ptr<std::atomic<duration>> span_;
+};
+
+}  // namespace detail
+
 /// A deadline that is replaced while calls run: an operation has the one that is current when it begins.
 ///
 /// Copies, and the wrappers that it was given to, share it.
 /// Thread safety: all members may be called concurrently; to read it is one load.
 /// Example: `recoup::reloadable within{recoup::deadline{2min}};`, later `within.replace(recoup::deadline{5min})`.
 template <>
-class reloadable<deadline> {
+class reloadable<deadline> : public detail::reloadable_span<deadline, &deadline::total> {
   public:
     using is_deadline = void;
+    using reloadable_span::reloadable_span;
+};
 
-    explicit reloadable(deadline first)
-        : total_{std::make_shared<std::atomic<duration>>(first.total)} {}
-    // Copied where it would be moved: one without a value could not be used.
-    reloadable(reloadable const&) = default;
-    reloadable& operator=(reloadable const&) = default;
-    ~reloadable() = default;
-
-    void replace(deadline next) noexcept { total_->store(next.total, std::memory_order_relaxed); }
-
-    [[nodiscard]] deadline current() const noexcept {
-        return {total_->load(std::memory_order_relaxed)};
-    }
-
-  private:
-    std::shared_ptr<std::atomic<duration>> total_;
+/// The same of an `attempt_timeout`: an attempt has the one that is current when it begins.
+template <>
+class reloadable<attempt_timeout>
+    : public detail::reloadable_span<attempt_timeout, &attempt_timeout::each> {
+  public:
+    using is_attempt_timeout = void;
+    using reloadable_span::reloadable_span;
 };
 
 }  // namespace recoup::inline v1

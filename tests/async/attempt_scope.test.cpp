@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 
 #include <recoup/guard/deadline.hpp>
+#include <recoup/reloadable.hpp>
 #include <recoup/retry/retry.hpp>
 #include <recoup/retry/retry_if.hpp>
 #include <recoup/testing/event_recorder.hpp>
@@ -196,6 +197,23 @@ TEST_CASE("each attempt has a stop token of its own, which its timeout triggers"
         retry{.max_attempts = 2, .backoff = recoup::constant(0ms)}, recoup::attempt_timeout{1ms});
     CHECK(run(call()).error().code() == recoup::errc::attempt_timed_out);
     CHECK(seen == std::vector<bool>{false, true, false, true});
+}
+
+TEST_CASE("an attempt of a coroutine has the timeout that is current when it begins", "[async]") {
+    auto each = recoup::reloadable{recoup::attempt_timeout{1h}};
+    auto attempts = 0;
+    auto const call = with_recovery(
+        [&]() -> asio::awaitable<int> {
+            if (++attempts == 1) {
+                each.replace(recoup::attempt_timeout{1ms});
+                throw boost::system::system_error{asio::error::connection_reset};
+            }
+            co_await sleep(1h);
+            co_return 1;
+        },
+        retry{.max_attempts = 2, .backoff = recoup::constant(0ms)}, each);
+    CHECK(run(call()).error().code() == recoup::errc::attempt_timed_out);
+    CHECK(attempts == 2);
 }
 
 TEST_CASE("what remains for an attempt is the shorter of its timeout and the deadline", "[async]") {

@@ -40,17 +40,20 @@ struct all_policies {
     retry_budget budget{{.ratio = 0.1}};
     reloadable<retry> again{retry{.max_attempts = 2}};
     reloadable<deadline> within{deadline{1min}};
+    reloadable<attempt_timeout> each{attempt_timeout{10s}};
+    hedge hedges{{.delay = 1s}};
     reloadable<classifier> rules{default_rules()};
 
     auto apply(policy_document const& from, manual_clock& clock) {
         return config::apply(from, on(clock), breaker, limiter, room, limit, budget, again, within,
-                             rules);
+                             each, hedges, rules);
     }
     bool as_made() const {
         return breaker.options().failure_rate == 0.9 && limiter.limit() == token_bucket(10, 1s) &&
                room.options() == bulkhead_options{.at_once = 2} && limit.options().most == 5 &&
                budget.options().ratio == 0.1 && again.version() == 1 &&
-               within.current() == deadline{1min} && rules.version() == 1;
+               within.current() == deadline{1min} && each.current() == attempt_timeout{10s} &&
+               hedges.options() == hedge_options{.delay = 1s} && rules.version() == 1;
     }
 };
 
@@ -60,6 +63,7 @@ constexpr auto other = R"({
     "deadline": "5s",
     "attempt_timeout": "1s",
     "hedge": {"delay": "20ms"},
+    "cache": {},
     "circuit_breaker": {"failure_rate": 0.2, "window": {"calls": 10}, "minimum_calls": 5},
     "rate_limit": {"calls": 20, "per": "1s"},
     "bulkhead": {"at_once": 9},
@@ -72,7 +76,9 @@ TEST_CASE("running policies go on with what a document says") {
     all_policies running;
     for (auto i = 0; i != 4; ++i) CHECK(running.limiter.try_acquire(clock));
     auto const left = running.apply(document_of(other), clock);
-    CHECK(left == names{"attempt_timeout", "hedge"});
+    CHECK(left == names{"cache"});
+    CHECK(running.each.current() == attempt_timeout{1s});
+    CHECK(running.hedges.delay() == 20ms);
     CHECK(running.breaker.options().failure_rate == 0.2);
     CHECK(running.breaker.options().minimum_calls == 5);
     CHECK(running.limiter.limit() == token_bucket(20, 1s));

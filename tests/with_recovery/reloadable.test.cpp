@@ -3,6 +3,7 @@
 
 #include <recoup/classify/rules.hpp>
 #include <recoup/explain.hpp>
+#include <recoup/guard/attempt_timeout.hpp>
 #include <recoup/guard/circuit_breaker.hpp>
 #include <recoup/retry/retry.hpp>
 #include <recoup/testing/manual_clock.hpp>
@@ -135,6 +136,32 @@ TEST_CASE("a classifier is replaced in the same way") {
     rules.replace(rules.current().on(std::make_error_code(std::errc::connection_reset),
                                      recoup::category::defect));
     CHECK(call().error().attempts() == 1);
+}
+
+TEST_CASE("an attempt has the timeout that is current when it begins") {
+    manual_clock clock;
+    auto each = reloadable{recoup::attempt_timeout{1s}};
+    auto seen = std::vector<recoup::duration>{};
+    auto const call = with_recovery(
+        [&](recoup::attempt& attempt) -> result<int> {
+            seen.push_back(attempt.remaining());
+            each.replace(recoup::attempt_timeout{5s});
+            clock.advance(2s);
+            seen.push_back(attempt.remaining());
+            return always_reset();
+        },
+        retry_up_to(2), each, recoup::on(clock));
+    auto const failed = call().error();
+    CHECK(seen == std::vector<recoup::duration>{1s, 0s, 5s, 3s});
+    CHECK(failed.code() == std::errc::connection_reset);  // the second was in time
+    auto const stages = recoup::explain(call).stages;
+    CHECK(stages[stages.size() - 2] == "attempt_timeout: 5 s");
+    each.replace(recoup::attempt_timeout{1s});
+    CHECK(call().error().attempts() == 2);
+    each.replace(recoup::attempt_timeout{});
+    seen.clear();
+    static_cast<void>(call());
+    CHECK(seen[0] == recoup::unlimited);
 }
 
 TEST_CASE("neither a success nor a failure that is tried again allocates for a version") {

@@ -21,10 +21,10 @@ std::vector<std::string_view> apply(policy_document const& document, clock_choic
 /// Has policies go on, while calls run, with what a document says that was read anew: all of them, or, where one
 /// cannot, none.
 ///
-/// `running`: a `circuit_breaker`, `rate_limiter`, `bulkhead`, `concurrency_limit` or `retry_budget`, each as its
-/// `change` says; a `reloadable` retry, deadline or classifier. Also as a `std::shared_ptr`. What the
-/// document does not name stays as it is; of what it names all is as the document says, or has its default. A
-/// classifier goes on with the document's rules behind the default ones.
+/// `running`: a `circuit_breaker`, `rate_limiter`, `bulkhead`, `concurrency_limit`, `retry_budget` or `hedge`, each
+/// as its `change` says; a `reloadable` retry, deadline, attempt_timeout or classifier. Also as a
+/// `std::shared_ptr`. What the document does not name stays as it is; of what it names all is as the document says,
+/// or has its default. A classifier goes on with the document's rules behind the default ones.
 /// Returns: what the document names and is none of `running`, in the order of the document: to be looked at where
 /// that is not left out on purpose.
 /// Throws: bad_config, with paths as in the document, where one cannot be changed to that; std::length_error where
@@ -43,9 +43,10 @@ std::vector<std::string_view> apply(policy_document const& document, Running&...
 template <class Clock, class... Running>
 std::vector<std::string_view> apply(policy_document const& document, clock_choice<Clock> time,
                                     Running&... running) {
-    static_assert((detail::appliance_of<Running>::known && ...),
-                  "recoup: apply changes a circuit_breaker, rate_limiter, bulkhead, "
-                  "concurrency_limit or retry_budget, or what is reloadable; this is none of them");
+    static_assert(
+        (detail::appliance_of<Running>::known && ...),
+        "recoup: apply changes a circuit_breaker, rate_limiter, bulkhead, "
+        "concurrency_limit, retry_budget or hedge, or what is reloadable; this is none of them");
     auto problems = std::vector<problem>{};
     (detail::appliance_of<Running>::check(document, running, problems), ...);
     if (!problems.empty()) throw bad_config{std::move(problems)};

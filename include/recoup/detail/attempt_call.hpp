@@ -92,7 +92,8 @@ class attempt_call<operation<F, Policies, Args...>> {
   private:
     [[gnu::always_inline]] inline result_type make_alone() {
         if constexpr (has<policy_kind::attempt_timeout>)
-            return make_within(op_.policies_.template get<policy_kind::attempt_timeout>());
+            return make_within(
+                timeout_of(op_.policies_.template get<policy_kind::attempt_timeout>()));
         else
             return call_once();
     }

@@ -265,9 +265,8 @@ class operation {
 
     static auto find_timeout() {
         if constexpr (has<policy_kind::attempt_timeout>)
-            return std::type_identity<
-                std::remove_cvref_t<decltype(std::declval<Policies const&>()
-                                                 .template get<policy_kind::attempt_timeout>())>>{};
+            return std::type_identity<decltype(timeout_of(
+                std::declval<Policies const&>().template get<policy_kind::attempt_timeout>()))>{};
         else
             return std::type_identity<nothing>{};
     }

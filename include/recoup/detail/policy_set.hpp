@@ -97,6 +97,20 @@ template <bounding P>
         return policy.current();
 }
 
+/// Bounds an attempt: `attempt_timeout`, or one that can be replaced.
+template <class P>
+concept timing_out =
+    std::same_as<P, recoup::attempt_timeout> || requires { typename P::is_attempt_timeout; };
+
+/// The timeout of an attempt that begins.
+template <timing_out P>
+[[nodiscard]] auto timeout_of(P const& policy) noexcept {
+    if constexpr (std::same_as<P, recoup::attempt_timeout>)
+        return policy;
+    else
+        return policy.current();
+}
+
 /// Where plain calls run that have a hedge: `abandon_pool`.
 template <class P>
 concept thread_pool = requires { typename P::is_thread_pool; };
@@ -128,7 +142,7 @@ constexpr policy_kind find_kind() {
         return policy_kind::hedge;
     else if constexpr (guard<P> || keyed_guard<P>)
         return policy_kind::guard;
-    else if constexpr (std::same_as<P, recoup::attempt_timeout>)
+    else if constexpr (timing_out<P>)
         return policy_kind::attempt_timeout;
     else if constexpr (std::same_as<P, recoup::abandon_after>)
         return policy_kind::abandon;

@@ -10,7 +10,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <optional>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
 
 namespace recoup::inline v1 {
 
@@ -41,7 +44,7 @@ namespace recoup::inline v1 {
 /// hedges cost 5 % of calls; gRFC A6 (2017).
 ///
 /// Give it as an lvalue, which must outlive the wrappers, or as a `std::shared_ptr`.
-/// Thread safety: all members may be called concurrently; there is no lock that anybody waits for.
+/// Thread safety: all members may be called concurrently; there is no lock that a call waits for.
 /// Example: `hedge searches{{.delay = 50ms, .percentile = 0.95}};`, then `with_recovery(search_async, searches)`, or
 /// `with_recovery(search, searches, pool)` with an `abandon_pool pool`.
 class hedge {
@@ -64,10 +67,36 @@ class hedge {
 
     /// How long an attempt is waited for at the moment.
     [[nodiscard]] duration delay() const noexcept {
-        if (!latencies_) return options_.delay;
-        auto const found = latencies_->value();
-        return found == detail::latency_window::unknown ? options_.delay
-                                                        : std::max(found, options_.delay_min);
+        auto const fixed = delay_.load(std::memory_order_relaxed);
+        auto const* latencies = latencies_.load(std::memory_order_acquire);
+        if (latencies == nullptr) return fixed;
+        auto const found = latencies->value();
+        return found == detail::latency_window::unknown
+                   ? fixed
+                   : std::max(found, delay_min_.load(std::memory_order_relaxed));
+    }
+
+    /// Goes on with other options, while calls are made: `most` from the next attempt, the others from the next
+    /// hedge. What is known of latencies stays, and so does what is saved up, as far as it is not more than the new
+    /// `at_most`; `reserve` is for the beginning alone. `samples` stay as many as they are once there was a
+    /// percentile.
+    ///
+    /// Throws: std::invalid_argument that names the option that is wrong; std::bad_alloc. Then nothing changes.
+    void change(hedge_options const& to) {
+        std::scoped_lock const lock{mutex_};
+        check_change_locked(to);
+        keep_latencies(to);
+        if (!shared_) own_.change(paid_by(to));
+        options_ = to;
+        delay_.store(to.delay, std::memory_order_relaxed);
+        delay_min_.store(to.delay_min, std::memory_order_relaxed);
+        most_.store(to.most, std::memory_order_relaxed);
+    }
+
+    /// Throws: what `change` would throw; nothing is changed.
+    void check_change(hedge_options const& to) const {
+        std::scoped_lock const lock{mutex_};
+        check_change_locked(to);
     }
 
     [[nodiscard]] counters snapshot() const noexcept {
@@ -75,10 +104,18 @@ class hedge {
                 refused_.load(std::memory_order_relaxed)};
     }
 
-    /// What it was made with.
-    [[nodiscard]] hedge_options const& options() const noexcept { return options_; }
+    /// What it was made with, or changed to.
+    [[nodiscard]] hedge_options options() const {
+        std::scoped_lock const lock{mutex_};
+        return options_;
+    }
 
     // ---- for the engine
+
+    /// How many hedges an attempt that begins may have.
+    [[nodiscard]] std::uint32_t most() const noexcept {
+        return most_.load(std::memory_order_relaxed);
+    }
 
     /// A call begins: it pays for its share of a hedge.
     void deposit() noexcept {
@@ -97,25 +134,56 @@ class hedge {
 
     /// An attempt has succeeded, so long after it began.
     void note_success(duration latency) noexcept {
-        if (latencies_) latencies_->add(std::max(latency, duration{}));
+        if (auto* latencies = latencies_.load(std::memory_order_acquire))
+            latencies->add(std::max(latency, duration{}));
     }
 
   private:
     hedge(hedge_options const& options, retry_budget* shared)
-        : options_{detail::checked(options)},
-          shared_{shared},
-          own_{{.ratio = options.ratio,
-                .per_second = 0,
-                .reserve = options.reserve,
-                .at_most = options.at_most}} {
-        if (options.percentile > 0)
-            latencies_.emplace(options.samples, detail::hedge_samples_min, options.percentile);
+        : shared_{shared},
+          own_{paid_by(detail::checked(options))},
+          options_{options},
+          delay_{options.delay},
+          delay_min_{options.delay_min},
+          most_{options.most} {
+        keep_latencies(options);
     }
 
-    hedge_options const options_;
+    static retry_budget_options paid_by(hedge_options const& options) noexcept {
+        return {.ratio = options.ratio,
+                .per_second = 0,
+                .reserve = options.reserve,
+                .at_most = options.at_most};
+    }
+
+    void check_change_locked(hedge_options const& to) const {
+        static_cast<void>(detail::checked(to));
+        if (kept_ && to.samples != options_.samples)
+            throw std::invalid_argument{"recoup: hedge: samples is " + std::to_string(to.samples) +
+                                        ", expected " + std::to_string(options_.samples) +
+                                        ": it cannot change"};
+    }
+
+    /// Pre: nobody else changes it.
+    void keep_latencies(hedge_options const& of) {
+        if (of.percentile == 0) return latencies_.store(nullptr, std::memory_order_release);
+        if (kept_)
+            kept_->change(of.percentile);
+        else
+            kept_ = std::make_unique<detail::latency_window>(of.samples, detail::hedge_samples_min,
+                                                             of.percentile);
+        latencies_.store(kept_.get(), std::memory_order_release);
+    }
+
     retry_budget* const shared_;
     retry_budget own_;
-    std::optional<detail::latency_window> latencies_{};
+    mutable std::mutex mutex_;  // of those who change it, or ask for all of it
+    hedge_options options_;
+    std::unique_ptr<detail::latency_window> kept_{};  ///< once there was a percentile
+    std::atomic<duration> delay_;
+    std::atomic<duration> delay_min_;
+    std::atomic<std::uint32_t> most_;
+    std::atomic<detail::latency_window*> latencies_{nullptr};  ///< where there is a percentile
     std::atomic<std::uint64_t> begun_{0};
     std::atomic<std::uint64_t> won_{0};
     std::atomic<std::uint64_t> refused_{0};

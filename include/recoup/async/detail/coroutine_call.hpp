@@ -41,7 +41,7 @@ struct coroutine_call {
     template <class Operation>
     static duration time_limit([[maybe_unused]] Operation& op) noexcept {
         if constexpr (Operation::template has<policy_kind::attempt_timeout>)
-            return op.policies_.template get<policy_kind::attempt_timeout>().each;
+            return timeout_of(op.policies_.template get<policy_kind::attempt_timeout>()).each;
         else
             return unlimited;
     }

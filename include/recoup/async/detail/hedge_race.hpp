@@ -55,7 +55,7 @@ class hedge_race final : public awaited_race<Executor> {
           policy_{op.policies_.template get<policy_kind::hedge>()},
           throws_{throws},
           first_{this->executor(), permits, op.state_} {
-        racers_.reserve(policy_.options().most);
+        racers_.reserve(most_);
     }
 
     /// Once, after the end.
@@ -166,7 +166,7 @@ class hedge_race final : public awaited_race<Executor> {
     bool decided() const noexcept { return over_ || winner_ || cancelled_ || running_ == 0; }
 
     void wait_for_hedge() noexcept {
-        if (decided() || refused_ || racers_.size() == policy_.options().most) return;
+        if (decided() || refused_ || racers_.size() == most_) return;
         try {
             auto const delay = policy_.delay();
             if (delay == unlimited) return;
@@ -297,6 +297,7 @@ class hedge_race final : public awaited_race<Executor> {
     Operation& op_;
     std::remove_cvref_t<
         decltype(std::declval<Operation&>().policies_.template get<policy_kind::hedge>())>& policy_;
+    std::uint32_t const most_{policy_.most()};
     bool const throws_;
     racer first_;
     std::vector<std::unique_ptr<racer>> racers_;  ///< hedges

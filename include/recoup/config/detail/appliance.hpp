@@ -6,10 +6,12 @@
 #include <recoup/config/detail/value.hpp>
 #include <recoup/config/policy_document.hpp>
 #include <recoup/config/problem.hpp>
+#include <recoup/guard/attempt_timeout.hpp>
 #include <recoup/guard/bulkhead.hpp>
 #include <recoup/guard/circuit_breaker.hpp>
 #include <recoup/guard/concurrency_limit.hpp>
 #include <recoup/guard/deadline.hpp>
+#include <recoup/guard/hedge.hpp>
 #include <recoup/guard/rate_limiter.hpp>
 #include <recoup/reloadable.hpp>
 #include <recoup/retry/retry.hpp>
@@ -61,6 +63,16 @@ template <>
 struct part_of<reloadable<deadline>> {
     static constexpr std::string_view name = "deadline";
     static auto& in(policy_document const& from) noexcept { return from.deadline; }
+};
+template <>
+struct part_of<reloadable<attempt_timeout>> {
+    static constexpr std::string_view name = "attempt_timeout";
+    static auto& in(policy_document const& from) noexcept { return from.attempt_timeout; }
+};
+template <>
+struct part_of<hedge> {
+    static constexpr std::string_view name = "hedge";
+    static auto& in(policy_document const& from) noexcept { return from.hedge; }
 };
 template <>
 struct part_of<reloadable<classifier>> {

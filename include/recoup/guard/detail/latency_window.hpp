@@ -41,6 +41,12 @@ class latency_window {
         if (count >= least_ && (count == least_ || count % every_ == 0)) find(count);
     }
 
+    /// Finds another percentile of what is known. Pre: as of the constructor.
+    void change(double percentile) noexcept {
+        percentile_.store(percentile, std::memory_order_relaxed);
+        if (auto const count = added_.load(std::memory_order_relaxed); count >= least_) find(count);
+    }
+
     /// `unknown` where there are too few.
     [[nodiscard]] duration value() const noexcept {
         return duration{value_.load(std::memory_order_relaxed)};
@@ -58,8 +64,8 @@ class latency_window {
             if (one >= 0) sorted_[known++] = one;  // another thread may be about to write it
         }
         if (known < least_) return;
-        auto const rank =
-            static_cast<std::size_t>(std::ceil(percentile_ * static_cast<double>(known)));
+        auto const rank = static_cast<std::size_t>(
+            std::ceil(percentile_.load(std::memory_order_relaxed) * static_cast<double>(known)));
         auto const place = sorted_.begin() +
                            static_cast<std::ptrdiff_t>(std::clamp(rank, std::size_t{1}, known)) - 1;
         std::nth_element(sorted_.begin(), place,
@@ -68,7 +74,7 @@ class latency_window {
     }
 
     std::size_t const least_;
-    double const percentile_;
+    std::atomic<double> percentile_;
     std::size_t const every_;
     std::vector<std::atomic<duration::rep>> latencies_;
     std::atomic<std::uint64_t> added_{0};

@@ -41,7 +41,7 @@ class racing_frame {
     explicit racing_frame(Operation& op) : clock_{&op.clock()}, trace_{op.trace_} {
         if constexpr (takes_state) {
             if constexpr (timed) {
-                timeout_ = op.policies_.template get<policy_kind::attempt_timeout>();
+                timeout_ = timeout_of(op.policies_.template get<policy_kind::attempt_timeout>());
                 op.show_clock();
             }
             state_ = op.state_beside(stop_.get_token(), unlimited);
@@ -198,7 +198,7 @@ class thread_race {
 
     void set_due(steady_time last_began) noexcept {
         due_ = steady_time::max();
-        if (refused_ || hedges_.size() == policy_.options().most) return;
+        if (refused_ || hedges_.size() == most_) return;
         if (auto const delay = policy_.delay(); delay != unlimited)
             due_ = saturating_add(last_began, delay);
     }
@@ -215,7 +215,7 @@ class thread_race {
     }
 
     result<void> launch_hedge() {
-        hedges_.reserve(policy_.options().most);
+        hedges_.reserve(most_);
         auto made = racer{};
         if constexpr (permits_type::any) {
             if (auto const* no = made.own_permits.try_acquire(op_.policies_, op_.clock(), op_))
@@ -309,6 +309,7 @@ class thread_race {
     Operation& op_;
     abandon_core& pool_;
     policy_type& policy_;
+    std::uint32_t const most_{policy_.most()};
     permits_type& permits_;
     racer first_{};
     std::vector<racer> hedges_{};
