@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
-// Coroutines of Boost.Asio that are ready at once: bare, beside the loop written by hand, and with a hedge that is
-// not needed.
+// Coroutines of Boost.Asio that are ready at once: bare, beside the loop written by hand, with guards that
+// admit each, and with a hedge that is not needed.
 #include "call/hand_written.hpp"
 #include "regression/paths/path.hpp"
 
 #include <recoup/async/asio.hpp>
+#include <recoup/guard/bulkhead.hpp>
 #include <recoup/guard/hedge.hpp>
+#include <recoup/guard/rate_limiter.hpp>
 #include <recoup/retry/retry.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -86,6 +88,12 @@ void add_coroutine(paths& into) {
         {"coroutine_ready/recoup", "coroutine_ready/hand_written", [](counted_path const& of) {
              count_awaited(of, recoup::with_recovery(answer_at_once, recoup::retry{}));
          }});
+    into.push_back({"coroutine_ready/recoup_guards", "", [](counted_path const& of) {
+                        recoup::rate_limiter limiter{recoup::token_bucket(100'000'000, 1s)};
+                        recoup::bulkhead room{{.at_once = 8, .waiting = 8}};
+                        count_awaited(of, recoup::with_recovery(answer_at_once, recoup::retry{},
+                                                                limiter, room));
+                    }});
     into.push_back({"coroutine_ready/recoup_hedge", "", [](counted_path const& of) {
                         recoup::hedge hedges{{.delay = 1h}};
                         count_awaited(

@@ -93,6 +93,26 @@ class permits<Policies, Outside, std::tuple<Position...>> {
         return refused;
     }
 
+    /// How far an attempt has come that asks the guards one after the other.
+    struct asked {
+        std::size_t at = 0;  ///< the number of the guard that did not admit it; `count`: all have
+        guard_rejection const* refused = nullptr;
+
+        /// Whether that guard may let it wait for its turn.
+        [[nodiscard]] bool waits() const noexcept { return at != count && refused == nullptr; }
+    };
+
+    /// As `acquire`, from the guard of this number on, for those who wait by themselves.
+    template <class Clock, class Call>
+    [[nodiscard]] asked ask(Policies const& policies, Clock& clock, Call& call,
+                            std::size_t from = 0) noexcept {
+        auto seen = asked{from};
+        auto number = std::size_t{0};
+        static_cast<void>(
+            ((number++ < from || ask_one<Position::value>(policies, clock, call, seen)) && ...));
+        return seen;
+    }
+
     /// The positions of its guards, and one of these at a time: for who asks them one by one.
     using positions = std::tuple<Position...>;
     template <std::size_t At, class Call>
@@ -202,6 +222,19 @@ class permits<Policies, Outside, std::tuple<Position...>> {
             if (!permit && may_let_wait(gate)) [[unlikely]]
                 return queue_for<At>(policies, clock, call);
         return keep<At>(std::move(permit));
+    }
+
+    template <std::size_t At, class Clock, class Call>
+    bool ask_one(Policies const& policies, Clock& clock, Call& call, asked& seen) noexcept {
+        auto& gate = gate_at<At>(policies, call);
+        auto permit = gate.try_acquire(clock);
+        if constexpr (waiting_guard<std::remove_cvref_t<decltype(gate)>>)
+            if (!permit && may_let_wait(gate)) [[unlikely]]
+                return false;
+        seen.refused = keep<At>(std::move(permit));
+        if (seen.refused) return false;
+        ++seen.at;
+        return true;
     }
 
     template <std::size_t At, class Clock, class Call>

@@ -6,6 +6,7 @@
 #include <recoup/async/detail/awaited_cache.hpp>
 #include <recoup/async/detail/awaited_fallbacks.hpp>
 #include <recoup/async/detail/awaited_record.hpp>
+#include <recoup/async/detail/awaited_turn.hpp>
 #include <recoup/async/detail/awaited_wait.hpp>
 #include <recoup/async/detail/bound_argument.hpp>
 #include <recoup/async/detail/coroutine_call.hpp>
@@ -14,7 +15,6 @@
 #include <recoup/core/returns.hpp>
 #include <recoup/detail/attempt_call.hpp>
 #include <recoup/detail/operation.hpp>
-#include <recoup/guard/guard.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -96,11 +96,15 @@ struct awaitable_driver {
 
         permits_type permits;
         guard_rejection const* refused = nullptr;
-        if constexpr (permits_type::may_wait) op.stands_in_line();
-        if constexpr (permits_type::may_wait)
-            refused = co_await acquire<Executor>(op, permits);
-        else if constexpr (permits_type::any)
-            refused = permits.acquire(op.policies_, op.clock(), op);
+        if constexpr (permits_type::any) {
+            if constexpr (permits_type::may_wait) op.stands_in_line();
+            auto const asked = permits.ask(op.policies_, op.clock(), op);
+            refused = asked.refused;
+            if constexpr (permits_type::may_wait)
+                if (asked.waits())
+                    refused =
+                        co_await awaited_turn<Executor>::wait(op, op.policies_, permits, asked);
+        }
 
         // Made where it is known what it holds: a failure that is made first would cost a third of a success.
         std::optional<result_type> ended;
@@ -275,11 +279,12 @@ struct awaitable_driver {
             }
             if constexpr (Operation::has_state) op.state_.attempt = driven.attempt();
             if constexpr (permits_type::any) {
-                guard_rejection const* again = nullptr;
+                auto const asked = permits.ask(op.policies_, op.clock(), op);
+                auto const* again = asked.refused;
                 if constexpr (permits_type::may_wait)
-                    again = co_await acquire<Executor>(op, permits);
-                else
-                    again = permits.acquire(op.policies_, op.clock(), op);
+                    if (asked.waits())
+                        again =
+                            co_await awaited_turn<Executor>::wait(op, op.policies_, permits, asked);
                 if (again) {
                     next = op.after_rejection(driven, *again);
                     continue;
@@ -341,39 +346,6 @@ struct awaitable_driver {
         // Other coroutines have run on this thread meanwhile: only the failure itself tells what was tried.
         op.given_up_before_ = nested_retries::last.count;
         return op.after_failure(driven, last, permits);
-    }
-
-    /// Asks the guards, outermost first, and waits where one says so.
-    template <class Executor, std::size_t Index = 0, class Operation>
-    static awaitable<guard_rejection const*, Executor> acquire(
-        Operation& op, typename Operation::attempt_permits& permits) {
-        using permits_type = typename Operation::attempt_permits;
-        using positions = typename permits_type::positions;
-        if constexpr (Index == std::tuple_size_v<positions>) {
-            co_return nullptr;
-        } else {
-            constexpr auto at = std::tuple_element_t<Index, positions>::value;
-            auto& gate = permits_type::template gate<at>(op.policies_, op);
-            auto permit = gate.try_acquire(op.clock());
-            if constexpr (waiting_guard<std::remove_cvref_t<decltype(gate)>>) {
-                if (!permit && may_let_wait(gate)) {
-                    auto ticket = gate.queue(op.clock(), op.give_up_at(), op.stop_token());
-                    while (ticket.waits()) {
-                        // Cut short by its own token where the turn has come: the ticket knows.
-                        static_cast<void>(
-                            co_await wait_until<Executor>(op, ticket.until(), ticket.wake()));
-                        if (coroutine_call::is_cancelled(
-                                co_await boost::asio::this_coro::cancellation_state))
-                            break;
-                        ticket.woken(op.clock());
-                    }
-                    permit = ticket.take();
-                }
-            }
-            if (auto const* refused = permits.template keep<at>(std::move(permit)))
-                co_return refused;
-            co_return co_await acquire<Executor, Index + 1>(op, permits);
-        }
     }
 };
 
