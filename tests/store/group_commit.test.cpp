@@ -296,6 +296,31 @@ TEST_CASE("A batch is bounded, and what does not fit is in the next one",
     CHECK(expect.holds());
 }
 
+TEST_CASE("Who did not fit into a batch is woken by the next one, though nobody comes any more",
+          "[group_commit][concurrent]") {
+    constexpr auto most = recoup::detail::group_commit_items_max;
+    group_commit<item> group;
+    expectation expect;
+    recoup::detail::turn resource;
+    gate first;
+    std::vector<std::size_t> sizes;
+    auto const commit = [&](batch all) {
+        if (sizes.empty()) first.pass();
+        sizes.push_back(all.size());
+    };
+    std::vector<item> items(1 + most + 10);
+    std::vector<std::thread> threads;
+    threads.emplace_back([&] { group.run(items[0], forever, resource, commit); });
+    first.await_arrived(1);
+    for (std::size_t i = 1; i != items.size(); ++i)
+        threads.emplace_back([&, i] { expect(group.run(items[i], forever, resource, commit)); });
+    while (group.waiting() != items.size() - 1) std::this_thread::yield();
+    first.open();
+    for (auto& each : threads) each.join();
+    CHECK(sizes == std::vector<std::size_t>{1, most, 10});
+    CHECK(expect.holds());
+}
+
 TEST_CASE("Fifty callers who come and go lose nothing and are served once",
           "[group_commit][concurrent]") {
     constexpr int callers = 50;

@@ -172,7 +172,8 @@ class group_commit {
             each->thrown = thrown;
             each->done = true;
         }
-        auto const both = split || std::exchange(split_, split);
+        auto const was_split = std::exchange(split_, split);
+        auto const both = split || was_split;
         leading_ = false;
         name_heir();
         auto const led_on = heir_ != nullptr;
