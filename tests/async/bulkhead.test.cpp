@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 
 #include <recoup/guard/bulkhead.hpp>
+#include <recoup/guard/circuit_breaker.hpp>
 #include <recoup/retry/retry.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -76,6 +77,36 @@ TEST_CASE("a cancelled coroutine leaves the line of a bulkhead, and those behind
     CHECK(order == "ade");
     CHECK(pool.snapshot().running == 0);
     CHECK(pool.snapshot().waiting == 0);
+}
+
+TEST_CASE("a coroutine that waited at one guard asks those behind it, and may wait there, too",
+          "[async][bulkhead]") {
+    asio::io_context context;
+    recoup::bulkhead outer{{.at_once = 2, .waiting = 10}};
+    recoup::bulkhead inner{{.at_once = 1, .waiting = 10}};
+    recoup::circuit_breaker breaker;
+    auto running = 0;
+    auto ended = 0;
+    auto const call = with_recovery(
+        [&]() -> asio::awaitable<int> {
+            CHECK(++running == 1);
+            co_await sleep(1us);
+            --running;
+            co_return 1;
+        },
+        retry{.max_attempts = 1}, breaker, outer, inner);
+    for (auto i = 0; i != 6; ++i)
+        spawn(context, call(), [&](recoup::result<int> const& got) {
+            CHECK(got);
+            ++ended;
+        });
+    while (outer.snapshot().waiting != 4 || inner.snapshot().waiting != 1) context.run_one();
+    context.run();
+    CHECK(ended == 6);
+    for (auto const* one : {&outer, &inner}) {
+        CHECK(one->snapshot().running == 0);
+        CHECK(one->snapshot().waiting == 0);
+    }
 }
 
 TEST_CASE("on many threads no place of a bulkhead is lost to those who are cancelled in its line",
