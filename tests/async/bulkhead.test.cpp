@@ -35,6 +35,20 @@ using recoup::retry;
 using recoup::stop_reason;
 using recoup::with_recovery;
 
+/// A bulkhead for each of two keys.
+class two_rooms {
+  public:
+    using is_keyed_guard = void;
+    using permit = recoup::bulkhead::permit;
+    static constexpr auto stage = recoup::bulkhead::stage;
+
+    recoup::bulkhead& guard_for(int key) noexcept { return rooms_[key % 2]; }
+
+  private:
+    recoup::bulkhead rooms_[2]{recoup::bulkhead{{.at_once = 1, .waiting = 10}},
+                               recoup::bulkhead{{.at_once = 1, .waiting = 10}}};
+};
+
 }  // namespace async_bulkhead
 
 using namespace async_bulkhead;
@@ -106,6 +120,33 @@ TEST_CASE("a coroutine that waited at one guard asks those behind it, and may wa
     for (auto const* one : {&outer, &inner}) {
         CHECK(one->snapshot().running == 0);
         CHECK(one->snapshot().waiting == 0);
+    }
+}
+
+TEST_CASE("a coroutine waits at the guard that its key has, and blocks no thread",
+          "[async][bulkhead]") {
+    asio::io_context context;
+    two_rooms rooms;
+    int running[2]{};
+    auto ended = 0;
+    auto const call = with_recovery(
+        [&](int key) -> asio::awaitable<int> {
+            CHECK(++running[key % 2] == 1);
+            co_await sleep(1us);
+            --running[key % 2];
+            co_return key;
+        },
+        retry{.max_attempts = 1}, rooms);
+    for (auto key = 0; key != 6; ++key)
+        spawn(context, call(key), [&](recoup::result<int> const& got) {
+            CHECK(got);
+            ++ended;
+        });
+    context.run();
+    CHECK(ended == 6);
+    for (auto const key : {0, 1}) {
+        CHECK(rooms.guard_for(key).snapshot().running == 0);
+        CHECK(rooms.guard_for(key).snapshot().waiting == 0);
     }
 }
 

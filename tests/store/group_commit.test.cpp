@@ -58,6 +58,30 @@ class expectation {
     std::atomic<int> broken_{0};
 };
 
+/// How large the batches are of so many callers, of whom all but the first come while that commits.
+std::vector<std::size_t> batches_of(std::size_t callers) {
+    group_commit<item> group;
+    expectation expect;
+    recoup::detail::turn resource;
+    gate first;
+    std::vector<std::size_t> sizes;
+    auto const commit = [&](batch all) {
+        if (sizes.empty()) first.pass();
+        sizes.push_back(all.size());
+    };
+    std::vector<item> items(callers);
+    std::vector<std::thread> threads;
+    threads.emplace_back([&] { group.run(items[0], forever, resource, commit); });
+    first.await_arrived(1);
+    for (std::size_t i = 1; i != items.size(); ++i)
+        threads.emplace_back([&, i] { expect(group.run(items[i], forever, resource, commit)); });
+    while (group.waiting() != items.size() - 1) std::this_thread::yield();
+    first.open();
+    for (auto& each : threads) each.join();
+    CHECK(expect.holds());
+    return sizes;
+}
+
 }  // namespace
 
 TEST_CASE("A caller who is alone commits at once, in a batch of one", "[group_commit]") {
@@ -274,51 +298,13 @@ TEST_CASE("What a commit throws reaches every caller of its batch, and nobody el
 TEST_CASE("A batch is bounded, and what does not fit is in the next one",
           "[group_commit][concurrent]") {
     constexpr auto most = recoup::detail::group_commit_items_max;
-    group_commit<item> group;
-    expectation expect;
-    recoup::detail::turn resource;
-    gate first;
-    std::vector<std::size_t> sizes;
-    auto const commit = [&](batch all) {
-        if (sizes.empty()) first.pass();
-        sizes.push_back(all.size());
-    };
-    std::vector<item> items(most * 2 + 10);
-    std::vector<std::thread> threads;
-    threads.emplace_back([&] { group.run(items[0], forever, resource, commit); });
-    first.await_arrived(1);
-    for (std::size_t i = 1; i != items.size(); ++i)
-        threads.emplace_back([&, i] { expect(group.run(items[i], forever, resource, commit)); });
-    while (group.waiting() != items.size() - 1) std::this_thread::yield();
-    first.open();
-    for (auto& each : threads) each.join();
-    CHECK(sizes == std::vector<std::size_t>{1, most, most, 9});
-    CHECK(expect.holds());
+    CHECK(batches_of(most * 2 + 10) == std::vector<std::size_t>{1, most, most, 9});
 }
 
 TEST_CASE("Who did not fit into a batch is woken by the next one, though nobody comes any more",
           "[group_commit][concurrent]") {
     constexpr auto most = recoup::detail::group_commit_items_max;
-    group_commit<item> group;
-    expectation expect;
-    recoup::detail::turn resource;
-    gate first;
-    std::vector<std::size_t> sizes;
-    auto const commit = [&](batch all) {
-        if (sizes.empty()) first.pass();
-        sizes.push_back(all.size());
-    };
-    std::vector<item> items(1 + most + 10);
-    std::vector<std::thread> threads;
-    threads.emplace_back([&] { group.run(items[0], forever, resource, commit); });
-    first.await_arrived(1);
-    for (std::size_t i = 1; i != items.size(); ++i)
-        threads.emplace_back([&, i] { expect(group.run(items[i], forever, resource, commit)); });
-    while (group.waiting() != items.size() - 1) std::this_thread::yield();
-    first.open();
-    for (auto& each : threads) each.join();
-    CHECK(sizes == std::vector<std::size_t>{1, most, 10});
-    CHECK(expect.holds());
+    CHECK(batches_of(1 + most + 10) == std::vector<std::size_t>{1, most, 10});
 }
 
 TEST_CASE("Fifty callers who come and go lose nothing and are served once",

@@ -67,6 +67,8 @@ class permits<Policies, Outside, std::tuple<Position...>> {
     static constexpr bool may_wait = (waiting_guard<guard_at<Policies, Position::value>> || ...);
     /// Whether one of them looks at the arguments of the call.
     static constexpr bool by_key = (keyed_guard<guard_at<Policies, Position::value>> || ...);
+    /// Whether `ask` may stop at a guard that lets an attempt wait: which one there is for a key only the call tells.
+    static constexpr bool may_stop = may_wait || by_key;
 
     /// Asks the guards, outermost first, and stops at the first that rejects. `call`: the operation, for
     /// guards that may wait (`give_up_at()`, `stop_token()`) or that look at `arguments()`.

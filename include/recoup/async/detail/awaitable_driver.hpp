@@ -100,7 +100,7 @@ struct awaitable_driver {
             if constexpr (permits_type::may_wait) op.stands_in_line();
             auto const asked = permits.ask(op.policies_, op.clock(), op);
             refused = asked.refused;
-            if constexpr (permits_type::may_wait)
+            if constexpr (permits_type::may_stop)
                 if (asked.waits())
                     refused =
                         co_await awaited_turn<Executor>::wait(op, op.policies_, permits, asked);
@@ -281,7 +281,7 @@ struct awaitable_driver {
             if constexpr (permits_type::any) {
                 auto const asked = permits.ask(op.policies_, op.clock(), op);
                 auto const* again = asked.refused;
-                if constexpr (permits_type::may_wait)
+                if constexpr (permits_type::may_stop)
                     if (asked.waits())
                         again =
                             co_await awaited_turn<Executor>::wait(op, op.policies_, permits, asked);

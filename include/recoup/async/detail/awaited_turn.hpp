@@ -11,8 +11,6 @@
 
 #include <cstddef>
 #include <tuple>
-#include <type_traits>
-#include <utility>
 
 // As in awaitable_driver.hpp.
 #if defined(__GNUC__) && !defined(__clang__)
