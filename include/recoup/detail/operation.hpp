@@ -217,17 +217,21 @@ class operation {
     }
 
     /// Ends in failure without a word to the record.
-    result_type end_unrecorded(failure last, stop_reason why) {
+    void end_unrecorded(failure& last, stop_reason why) noexcept {
         failure_access::set_end(last, why, made_);
         outer_permits_.release();
-        return result_type{in_place<failure>{}, std::move(last)};
     }
 
-    /// Ends in failure with its record, before an attempt was made; observers are yet to be told.
-    result_type end_resumed(failure last, stop_reason why) {
-        end_guarded(last, why);
-        session_->failed(last);
-        return result_type{in_place<failure>{}, std::move(last)};
+    /// Ends in failure: all of it that comes before the record.
+    [[gnu::always_inline]] inline void end_guarded(failure& last, stop_reason why) noexcept {
+        failure_access::set_end(last, why, made_);
+        if (nested_retries::gave_up(why, made_)) nested_retries::note(last);
+        if constexpr (operation_permits::any) {
+            if (called_)
+                outer_permits_.failed(last.category(), true, clock());
+            else
+                outer_permits_.release();  // nothing was called: there is nothing to say of it
+        }
     }
 
     /// Ends in failure.
@@ -357,18 +361,6 @@ class operation {
             if (session_) session_->failed(last);
         }
         emit(event_kind::operation_failed, &last);
-    }
-
-    /// All of it that comes before the record.
-    [[gnu::always_inline]] inline void end_guarded(failure& last, stop_reason why) noexcept {
-        failure_access::set_end(last, why, made_);
-        if (nested_retries::gave_up(why, made_)) nested_retries::note(last);
-        if constexpr (operation_permits::any) {
-            if (called_)
-                outer_permits_.failed(last.category(), true, clock());
-            else
-                outer_permits_.release();  // nothing was called: there is nothing to say of it
-        }
     }
 
     /// Returns: the end, where nothing is called.

@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <recoup/core/time.hpp>
+#include <recoup/store/detail/record_settings.hpp>
 #include <recoup/store/detail/session.hpp>
-#include <recoup/store/detail/slot_hash.hpp>
 #include <recoup/store/persist_options.hpp>
 #include <recoup/store/persistence_policy.hpp>
 
-#include <chrono>
 #include <concepts>
-#include <cstdint>
-#include <functional>
 #include <memory>
-#include <optional>
-#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -25,43 +19,32 @@ template <persistence_policy Store, class Key>
 class persistence {
   public:
     using is_persistence = void;
+    using store_type = Store;
     template <class Driver, class Result>
     using session = detail::session<persistence, Driver, Result>;
 
     persistence(std::shared_ptr<Store> store, persist_options options, Key key)
-        : store_{std::move(store)}, options_{std::move(options)}, key_{std::move(key)} {
-        if (options_.name.empty() || !valid_identifier(options_.name) ||
-            !valid_identifier(options_.space))
-            throw std::invalid_argument{
-                "recoup: the name given to persist must be 1 to 512 bytes of printable UTF-8"};
-        hash_of_name_ = detail::slot_hash_of_name(options_.space, options_.name);
-    }
+        : settings_{std::move(store), std::move(options)}, key_{std::move(key)} {}
 
-    [[nodiscard]] Store& store() const noexcept { return *store_; }
-    [[nodiscard]] persist_options const& options() const noexcept { return options_; }
+    [[nodiscard]] Store& store() const noexcept { return settings_.store(); }
+    [[nodiscard]] persist_options const& options() const noexcept { return settings_.options(); }
+    /// All but the key: for those who know no callable.
+    [[nodiscard]] detail::record_settings<Store> const& settings() const noexcept {
+        return settings_;
+    }
     [[nodiscard]] Key const& key() const noexcept { return key_; }
-    [[nodiscard]] std::uint64_t hash_of_name() const noexcept { return hash_of_name_; }
 
     /// What happens when the store fails: what was chosen, else what suits `when`.
     [[nodiscard]] on_store_failure when_store_fails() const noexcept {
-        return options_.on_store_failure.value_or(options_.when == persist_when::start
-                                                      ? on_store_failure::stop
-                                                      : on_store_failure::proceed);
+        return settings_.when_store_fails();
     }
 
     /// What is recorded, and when: for `explain`.
-    [[nodiscard]] std::string record_text() const {
-        auto const* when = options_.when == persist_when::start ? "before the first attempt"
-                                                                : "at the first failure";
-        auto const* kept = options_.retain > duration{} ? "; a result is kept" : "";
-        return std::string{"attempts, budget, due time, token and checkpoint, from "} + when + kept;
-    }
+    [[nodiscard]] std::string record_text() const { return settings_.text(); }
 
   private:
-    std::shared_ptr<Store> store_;
-    persist_options options_;
+    detail::record_settings<Store> settings_;
     Key key_;
-    std::uint64_t hash_of_name_ = 0;
 };
 
 /// Remembers attempts, budget, due time, token and checkpoint in `store`, so that the same call after

@@ -13,6 +13,7 @@
 #include <recoup/core/stop_reason.hpp>
 #include <recoup/core/time.hpp>
 #include <recoup/detail/either_stop.hpp>
+#include <recoup/store/detail/opening.hpp>
 #include <recoup/store/detail/running.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -47,15 +48,21 @@ struct awaited_record {
     static awaitable<std::optional<outcome_of<Operation>>> open(Operation& op) {
         auto& session = *op.session_;
         if (session.open_at_once()) co_return std::nullopt;
-        using opening = decltype(session.open_record());
         auto at = opening{};
-        auto const look = [&] { at = session.open_record(); };
+        auto ended = std::optional<outcome_of<Operation>>{};
+        auto const look = [&] {
+            at = session.open_record();
+            ended = session.end_of(at);
+        };
         co_await call(op, look);
         while (at.next == opening::join || at.next == opening::wait) {
             if (at.next == opening::join) {
                 auto const other = std::move(at.other);
                 auto const how = co_await join(op, other);
-                auto const go_on = [&] { at = session.joined(*other, how); };
+                auto const go_on = [&] {
+                    at = session.joined(other, how);
+                    ended = session.end_of(at);
+                };
                 co_await call(op, go_on);
             } else {
                 auto over =
@@ -67,16 +74,18 @@ struct awaited_record {
                 if (coroutine_call::is_cancelled(
                         co_await boost::asio::this_coro::cancellation_state))
                     over = false;
-                auto const go_on = [&] { at = session.waited(over); };
+                auto const go_on = [&] {
+                    at = session.waited(over);
+                    ended = session.end_of(at);
+                };
                 co_await call(op, go_on);
             }
         }
-        if (at.next == opening::end) co_return op.end_opened(*std::move(at.outcome));
+        if (ended) co_return op.end_opened(*std::move(ended));
         if (!coroutine_call::is_cancelled(co_await boost::asio::this_coro::cancellation_state))
             co_return std::nullopt;
-        auto ended = outcome_of<Operation>{in_place<failure>{},
-                                           failure{category::cancelled, errc::cancelled}};
-        co_await end(op, ended.assume_error(), stop_reason::cancelled);
+        ended.emplace(in_place<failure>{}, failure{category::cancelled, errc::cancelled});
+        co_await end(op, ended->assume_error(), stop_reason::cancelled);
         co_return ended;
     }
 

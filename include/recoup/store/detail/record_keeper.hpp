@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <recoup/core/callable.hpp>
-#include <recoup/core/encoding.hpp>
 #include <recoup/core/engine.hpp>
 #include <recoup/core/errc.hpp>
 #include <recoup/core/event.hpp>
-#include <recoup/core/fingerprint.hpp>
-#include <recoup/core/result.hpp>
+#include <recoup/core/failure.hpp>
+#include <recoup/core/identity.hpp>
+#include <recoup/core/stop_reason.hpp>
+#include <recoup/core/time.hpp>
 #include <recoup/store/detail/key_text.hpp>
-#include <recoup/store/detail/running.hpp>
+#include <recoup/store/detail/record_settings.hpp>
+#include <recoup/store/detail/recorded_call.hpp>
+#include <recoup/store/detail/recorded_failure.hpp>
 #include <recoup/store/detail/slotted_claim.hpp>
 #include <recoup/store/persist_options.hpp>
 #include <recoup/store/record.hpp>
@@ -20,38 +22,75 @@
 #include <exception>
 #include <new>
 #include <optional>
-#include <string>
-#include <tuple>
-#include <type_traits>
 #include <utility>
 
 namespace recoup::inline v1::detail {
 
+/// A success that must not be given to the caller, and why.
+struct lost_success {
+    failure cause;
+    stop_reason why;
+};
+
 /// The record of one operation and how it is written: what becomes of the operation where it cannot be.
-template <class Persistence, class Driver, class Result>
-class record_keeper {
+template <class Store, runs_as Runs>
+class record_keeper : public recorded_call {
   public:
     record_keeper(record_keeper const&) = delete;
     record_keeper& operator=(record_keeper const&) = delete;
 
     [[nodiscard]] operation_ref id() const noexcept { return id_; }
 
-  protected:
-    record_keeper(Driver& driver, Persistence const& policy)
-        : driver_{driver},
-          policy_{policy},
-          key_{std::apply([&](auto const&... args) { return key_text{policy.key()(args...)}; },
-                          driver.arguments())},
-          id_{policy.options().space, policy.options().name, key_.view()} {
-        if constexpr (reads_input_early) static_cast<void>(read_input());
+    /// Records what the next attempt must know.
+    ///
+    /// Returns: why it must not be made, or `none`.
+    stop_reason before_retry(budget_spent const& spent, failure const& last, duration delay) {
+        if (auto const had = ensure_record(); had != writing::done) return reason(had);
+        auto& kept = *record_;
+        put(spent);
+        kept.delay = delay;
+        kept.due = delay > duration{} ? saturating_add(this->system_now(), delay) : system_time{};
+        kept.last_failure = to_record(last);
+        return reason(save());
     }
-    ~record_keeper() = default;
 
-    using value_type = typename Result::value_type;
-    using store_type = std::remove_cvref_t<decltype(std::declval<Persistence const&>().store())>;
+    /// Keeps the checkpoint and the token of the running attempt.
+    failure const* save_progress() final {
+        if (auto const had = ensure_record(); had != writing::done) return refused(had);
+        auto const& state = this->state();
+        auto& kept = *record_;
+        kept.attempts = state.attempt;
+        kept.delay = {};
+        kept.due = {};
+        auto const moved_on = kept.checkpoint != state.checkpoint;
+        kept.checkpoint = state.checkpoint;
+        kept.token = state.token;
+        if (state.progressed && this->refills_on_progress()) {
+            kept.spent = 0;
+            kept.spent_by_category = {};
+        }
+        auto const end = save();
+        if (end == writing::done && moved_on) this->emit(event_kind::checkpoint_saved);
+        return refused(end);
+    }
+
+    /// Whether the end of a success is written.
+    bool writes_success() const noexcept {
+        return record_ && record_->revision != 0 && !unprotected_ && !fenced_;
+    }
+
+  protected:
+    using settings_type = record_settings<Store>;
     /// Whether the store keeps an operation that needs no record in a slot.
-    static constexpr bool has_slots = slotted<store_type>;
-    using claim_type = typename claim_of<store_type, Driver::runs>::type;
+    static constexpr bool has_slots = slotted<Store>;
+
+    /// In place: the way of each call, also of one that will not have a record.
+    template <class Key>
+    [[gnu::always_inline]] inline record_keeper(settings_type const& settings, Key const& key)
+        : settings_{settings},
+          key_{key},
+          id_{settings.options().space, settings.options().name, key_.view()} {}
+    ~record_keeper() = default;
 
     /// How writing to the record ended.
     enum class writing : std::uint8_t {
@@ -75,33 +114,16 @@ class record_keeper {
         return reason(end) == stop_reason::none ? nullptr : &trouble_;
     }
 
-    static constexpr bool stores_result = [] {
-        if constexpr (std::is_void_v<value_type>)
-            return true;
-        else
-            return decodable<value_type>;
-    }();
-
-    // The input is what it was before the callable could change it. What is costly to read, which
-    // means JSON, is read only when a record needs it where the callable lets its arguments be.
-    static constexpr bool reads_input_early =
-        []<class... Args>(std::type_identity<std::tuple<Args...>>) {
-            return consumes_arguments(Driver::form) ||
-                   (cheap_input<std::remove_cvref_t<Args>> && ...) || !Driver::takes_constants;
-        }(std::type_identity<typename Driver::arguments_type>{});
-
     /// Space and name are known to be valid; the digits of a number are.
     [[nodiscard]] bool key_is_valid() const noexcept {
         return key_.is_number() || (!id_.key.empty() && valid_identifier(id_.key));
     }
 
     /// Returns: false where an argument cannot be encoded; `trouble_` says why.
-    bool read_input() {
-        if (fingerprint_) return true;
+    template <class Read>
+    bool read_input(Read const& fingerprint_of_arguments) {
         try {
-            fingerprint_ =
-                std::apply([](auto const&... args) { return detail::fingerprint_of(args...); },
-                           driver_.arguments());
+            fingerprint_ = fingerprint_of_arguments();
             return true;
         } catch (std::bad_alloc const&) {
             throw;
@@ -110,14 +132,18 @@ class record_keeper {
             return false;
         }
     }
+    bool read_input() {
+        return fingerprint_ || read_input([this] { return this->fingerprint(); });
+    }
 
     /// Pre: the input has been read.
-    record fresh_record() {
-        record made;
-        made.id = operation_id{id_};
+    record& begin_fresh_record() {
+        auto id = operation_id{id_};  // before there is a record: what throws leaves none
+        auto& made = record_.emplace();
+        made.id = std::move(id);
         made.fingerprint = *fingerprint_;
-        made.attempts = driver_.state().attempt;
-        made.created = driver_.clock().system_now();
+        made.attempts = this->state().attempt;
+        made.created = this->system_now();
         return made;
     }
 
@@ -126,24 +152,24 @@ class record_keeper {
         if (fenced_) return writing::busy;
         if (unprotected_) return writing::unprotected;
         if (!claim_.held()) {
-            if (claim_.enter(&policy_.store(), id_)) {
+            if (claim_.enter(&settings_.store(), id_)) {
                 trouble_ = failure{category::service_unavailable, errc::already_running};
-                driver_.emit(event_kind::store_failed, &trouble_);
+                this->emit(event_kind::store_failed, &trouble_);
                 fenced_ = true;
                 return writing::busy;
             }
         }
         if (record_) return writing::done;
         if (!read_input()) return without_record();
-        record_ = fresh_record();
+        begin_fresh_record();
         return writing::done;
     }
 
     /// It cannot be recorded, for the reason in `trouble_`.
     writing without_record() {
-        driver_.emit(event_kind::store_failed, &trouble_);
-        return policy_.when_store_fails() == on_store_failure::stop ? writing::refused
-                                                                    : writing::unprotected;
+        this->emit(event_kind::store_failed, &trouble_);
+        return settings_.when_store_fails() == on_store_failure::stop ? writing::refused
+                                                                      : writing::unprotected;
     }
 
     void put(budget_spent const& spent) {
@@ -151,20 +177,20 @@ class record_keeper {
         record_->attempts = spent.attempt;
         record_->spent = spent.shared;
         record_->spent_by_category = spent.by_category;
-        record_->checkpoint = driver_.state().checkpoint;
-        record_->token = driver_.state().token;
+        record_->checkpoint = this->state().checkpoint;
+        record_->token = this->state().token;
     }
 
     /// Writes the record. `first`: nothing rests on it yet, so that a conflict is no more than news.
     writing save(bool first = false) {
         auto& kept = *record_;
-        kept.updated = driver_.clock().system_now();
-        kept.active = saturating_add(active_before_, driver_.active());
-        auto saved = policy_.store().save(kept, time_for_store());
+        kept.updated = this->system_now();
+        kept.active = saturating_add(active_before_, this->active());
+        auto saved = settings_.store().save(kept, time_for_store());
         if (saved.has_value()) {
             kept.revision = saved.assume_value();
             if constexpr (has_slots) claim_.settle();
-            driver_.emit(event_kind::recorded);
+            this->emit(event_kind::recorded);
             return writing::done;
         }
         trouble_ = std::move(saved).assume_error();
@@ -174,7 +200,7 @@ class record_keeper {
     /// Another one has written the record since we saw it.
     writing lose(bool first) {
         if (first) return writing::busy;
-        driver_.emit(event_kind::store_failed, &trouble_);
+        this->emit(event_kind::store_failed, &trouble_);
         if (unseen_) {
             // It was there before us, and could not be read: it is not ours, and nobody took over.
             unprotected_ = true;
@@ -186,32 +212,42 @@ class record_keeper {
     }
 
     /// A store call takes at most what remains; ending a record is tried even when nothing does.
-    duration time_for_store() const noexcept { return std::max(driver_.left(), duration{}); }
+    duration time_for_store() const noexcept { return std::max(this->left(), duration{}); }
 
-    writing end_success(Result const& outcome) {
+    /// Ends the record of a success.
+    ///
+    /// Returns: a failure, where the record could not be ended and no work is wanted without one.
+    [[gnu::noinline]] std::optional<lost_success> record_success(void const* outcome) {
+        auto const end = end_success(outcome);
+        claim_.publish(this->results(), outcome);
+        auto const accepted = end == writing::done || end == writing::unprotected ||
+                              settings_.when_store_fails() == on_store_failure::proceed;
+        if (accepted) return std::nullopt;
+        return lost_success{std::move(trouble_), reason(end)};
+    }
+
+    writing end_success(void const* outcome) {
         if (fenced_) return writing::busy;
-        if (!record_ || record_->revision == 0 || unprotected_) return writing::done;
-        if (policy_.options().retain > duration{} && put_result(outcome)) return save();
-        auto const unkept = policy_.options().retain > duration{};
+        if (!writes_success()) return writing::done;
+        auto const keeps = settings_.options().retain > duration{};
+        if (keeps && put_result(outcome)) return save();
         auto cause = std::move(trouble_);
-        auto erased = policy_.store().erase(id_, record_->revision, time_for_store());
+        auto erased = settings_.store().erase(id_, record_->revision, time_for_store());
         if (!erased.has_value()) {
             trouble_ = std::move(erased).assume_error();
             return trouble_.code() == store_errc::conflict ? lose(false) : without_record();
         }
-        if (!unkept) return writing::done;
+        if (!keeps) return writing::done;
         trouble_ = std::move(cause);
         return without_record();
     }
 
     /// Returns: false where the result cannot be encoded; `trouble_` says why.
-    bool put_result(Result const& outcome) {
+    bool put_result(void const* outcome) {
         auto& kept = *record_;
-        if constexpr (std::is_void_v<value_type>) {
-            kept.result = std::string{};
-        } else if constexpr (stores_result) {
+        if (auto const encode = this->results().encode) {
             try {
-                kept.result = detail::encode(outcome.assume_value());
+                kept.result = encode(outcome);
             } catch (std::bad_alloc const&) {
                 throw;
             } catch (...) {
@@ -220,23 +256,33 @@ class record_keeper {
             }
         }
         kept.status = record_status::succeeded;
-        kept.attempts = driver_.state().attempt;
+        kept.attempts = this->state().attempt;
         kept.due = {};
         kept.delay = {};
         kept.checkpoint.reset();
-        kept.expires = saturating_add(driver_.clock().system_now(), policy_.options().retain);
+        kept.expires = saturating_add(this->system_now(), settings_.options().retain);
         return true;
     }
 
-    Driver& driver_;
-    Persistence const& policy_;
+    /// Pre: there is something to write, and writing it is our business.
+    void put_failure(failure const& last) {
+        auto& kept = *record_;
+        kept.status = record_status::failed;
+        kept.attempts = last.attempts();
+        kept.due = {};
+        kept.delay = {};
+        kept.last_failure = to_record(last);
+        kept.expires = saturating_add(this->system_now(), settings_.options().retain_failed);
+    }
+
+    settings_type const& settings_;
     key_text key_;
     operation_ref id_;
     std::optional<std::uint64_t> fingerprint_{};
     std::optional<record> record_{};
-    claim_type claim_{};
+    typename claim_of<Store, Runs>::type claim_{};
     duration active_before_{};
-    failure trouble_{};         ///< what the store said last
+    failure trouble_{};         ///< what it ends with, or what the store said last
     bool unseen_ = false;       ///< the store could not say whether there is a record
     bool unprotected_ = false;  ///< a record that is not ours is in the way
     bool fenced_ = false;       ///< another one owns the operation

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <recoup/core/failure.hpp>
 #include <recoup/core/identity.hpp>
 #include <recoup/core/thread_mark.hpp>
 #include <recoup/core/time.hpp>
+#include <recoup/store/detail/result_kind.hpp>
 
 #include <condition_variable>
 #include <cstddef>
@@ -22,10 +24,6 @@
 
 namespace recoup::inline v1::detail {
 
-/// Tells types apart without RTTI.
-template <class T>
-inline constexpr char type_mark = 0;
-
 /// One running operation, seen by its runner and by those who wait for it.
 struct running_operation {
     std::mutex mutex{};
@@ -33,7 +31,7 @@ struct running_operation {
     bool done = false;
     std::size_t waiting = 0;
     void const* runner = this_thread_mark();
-    void const* result_type = nullptr;
+    result_kind const* kind = nullptr;     ///< of the result
     std::shared_ptr<void const> result{};  ///< made only where somebody waits
     /// Wakes those who cannot block; has no state before the first of them.
     std::stop_source wake{std::nostopstate};
@@ -193,25 +191,10 @@ class running_claim {
 
     [[nodiscard]] bool held() const noexcept { return entry_ != nullptr; }
 
-    /// Hands the result to those who wait, and leaves.
-    template <class Result>
-    void publish(Result const& result) {
-        if (!entry_) return;
-        if constexpr (std::is_copy_constructible_v<Result>) {
-            std::lock_guard lock{entry_->mutex};
-            if (entry_->waiting != 0) {
-                try {
-                    entry_->result = std::make_shared<Result const>(result);
-                    entry_->result_type = &type_mark<Result>;
-                } catch (...) {
-                    // Who waits for a value that cannot be copied does the work anew.
-                    entry_->result.reset();
-                }
-            }
-        } else {
-            static_cast<void>(result);
-        }
-        release();
+    /// Hands the result, or the failure, to those who wait, and leaves.
+    void publish(result_kind const& kind, void const* result) { publish(kind, kind.copy, result); }
+    void publish_failure(result_kind const& kind, failure const& last) {
+        publish(kind, kind.copy_failure, &last);
     }
 
     void release() noexcept {
@@ -229,6 +212,23 @@ class running_claim {
     }
 
   private:
+    void publish(result_kind const& kind, result_kind::copying copy, void const* what) {
+        if (!entry_) return;
+        if (copy != nullptr) {
+            std::lock_guard lock{entry_->mutex};
+            if (entry_->waiting != 0) {
+                try {
+                    entry_->result = copy(what);
+                    entry_->kind = &kind;
+                } catch (...) {
+                    // Who waits for a value that cannot be copied does the work anew.
+                    entry_->result.reset();
+                }
+            }
+        }
+        release();
+    }
+
     void take(running_registry::entered found, void const* runner) noexcept {
         if (!found.entry || found.entry->runner != runner) return;
         place_ = found.at;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <recoup/core/attempt.hpp>
+#include <recoup/core/failure.hpp>
 #include <recoup/core/identity.hpp>
+#include <recoup/store/detail/result_kind.hpp>
 #include <recoup/store/detail/running.hpp>
 #include <recoup/store/detail/slot_hash.hpp>
 #include <recoup/store/store_errc.hpp>
@@ -108,12 +110,16 @@ class slotted_claim {
         shares_ = true;
     }
 
-    /// Hands the result to those who wait, and leaves.
-    template <class Result>
-    void publish(Result const& result) {
+    /// Hands the result, or the failure, to those who wait, and leaves.
+    void publish(result_kind const& kind, void const* result) {
         if (slot_ >= 0 && !leave_slot()) [[likely]]
             return;
-        publish_registered(result);
+        publish_registered(kind, result);
+    }
+    void publish_failure(result_kind const& kind, failure const& last) {
+        if (slot_ >= 0 && !leave_slot()) return;
+        registered_.publish_failure(kind, last);
+        unshare();
     }
 
     /// Leaves an operation that has ended, or of which nothing has begun.
@@ -124,9 +130,8 @@ class slotted_claim {
     }
 
   private:
-    template <class Result>
-    [[gnu::noinline]] void publish_registered(Result const& result) {
-        registered_.publish(result);
+    [[gnu::noinline]] void publish_registered(result_kind const& kind, void const* result) {
+        registered_.publish(kind, result);
         unshare();
     }
 
