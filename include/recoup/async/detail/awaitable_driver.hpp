@@ -237,7 +237,7 @@ struct awaitable_driver {
         auto driven = op.make_machine();
         auto called = refused == nullptr;
         auto next = called ? after_failure(op, driven, outcome.assume_error(), permits)
-                           : op.after_rejection(driven, *refused);
+                           : op.after_rejection(driven, *refused, op);
         [[maybe_unused]] auto open = called && next.next == step::action::attempt;
         while (true) {
             auto& last = outcome.assume_error();
@@ -286,7 +286,7 @@ struct awaitable_driver {
                         again =
                             co_await awaited_turn<Executor>::wait(op, op.policies_, permits, asked);
                 if (again) {
-                    next = op.after_rejection(driven, *again);
+                    next = op.after_rejection(driven, *again, op);
                     continue;
                 }
             }

@@ -39,7 +39,7 @@ class record_keeper : public recorded_call {
     record_keeper(record_keeper const&) = delete;
     record_keeper& operator=(record_keeper const&) = delete;
 
-    [[nodiscard]] operation_ref id() const noexcept { return id_; }
+    [[nodiscard]] operation_ref const& id() const noexcept { return id_; }
 
     /// Records what the next attempt must know.
     ///
