@@ -6,34 +6,33 @@
 #include <recoup/platform/time.hpp>
 #include <recoup/store/detail/file_guard.hpp>
 #include <recoup/store/detail/journal_check.hpp>
+#include <recoup/store/detail/journal_flusher.hpp>
 #include <recoup/store/detail/journal_indices.hpp>
 #include <recoup/store/detail/journal_operations.hpp>
 #include <recoup/store/detail/journal_pair.hpp>
 #include <recoup/store/detail/journal_records.hpp>
 #include <recoup/store/detail/journal_slots.hpp>
+#include <recoup/store/detail/journal_sync.hpp>
 #include <recoup/store/detail/request_box.hpp>
 #include <recoup/store/journal_options.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 namespace recoup::inline v1::detail {
 
-/// A journal's files and what is in them; who syncs, and when; compaction.
+/// A journal's files and what is in them, opening and compaction.
 ///
-/// Locks: `mutex` guards files and index; `sync_mutex_` who syncs. Whoever needs both takes the latter
-/// first, or holds the turn to sync.
+/// Locks: `mutex` guards files and index. Whoever needs the turn to sync as well has that first.
 template <class Calls>
 class journal_engine {
   public:
@@ -68,14 +67,12 @@ class journal_engine {
     }
     [[nodiscard]] std::uint32_t session() const noexcept { return pair_->session(); }
     [[nodiscard]] std::uint64_t end() const noexcept { return pair_->end(); }
-    [[nodiscard]] bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
+    [[nodiscard]] bool stopped() const noexcept { return sync_.stopped(); }
     [[nodiscard]] bool damaged() const noexcept { return damaged_.load(std::memory_order_relaxed); }
     void note_damage() noexcept {
         damaged_.store(records.any_damage() || operations.any_damage(), std::memory_order_relaxed);
     }
-    [[nodiscard]] std::uint64_t synced() const noexcept {
-        return synced_.load(std::memory_order_acquire);
-    }
+    [[nodiscard]] std::uint64_t synced() const noexcept { return sync_.synced(); }
     [[nodiscard]] journal_window window() const {
         std::lock_guard const lock{mutex};
         return {pair_->end(), pair_->next() - 1 == synced() ? pair_->end() : pair_->synced_bytes()};
@@ -98,7 +95,10 @@ class journal_engine {
             static_cast<void>(request_box{guard.path()}.clear());
         }
         if (auto taken = recover(); !taken.has_value()) return taken;
-        if (options.flush_every != unlimited) flusher_ = std::thread{[this] { flush_by_itself(); }};
+        if (options.flush_every != unlimited)
+            flusher_.start(
+                options.flush_every, mutex, [this] { return pair_->next() - 1 == synced(); },
+                [this]() noexcept { return flush_by_itself(); });
         return success();
     }
 
@@ -112,55 +112,20 @@ class journal_engine {
         return sync_to(last);
     }
 
-    /// Waits until the frame of that number is synced: one of those who wait syncs for all of them. Whoever
-    /// waits `at_most` for them gives up; `unlimited` for who has written that frame, and cannot take it back.
+    /// Waits until the frame of that number is synced. Whoever waits `at_most` for others who sync gives up;
+    /// `unlimited` for who has written that frame, and cannot take it back.
     result<void> sync_to(std::uint64_t sequence, duration at_most = unlimited) {
-        std::unique_lock lock{sync_mutex_};
-        auto const until = saturating_add(real_clock::now(), at_most);
-        while (synced() < sequence) {
-            if (stopped()) return stopped_failure();
-            if (syncing_) {
-                if (at_most == unlimited)
-                    synced_by_other_.wait(lock);
-                else if (synced_by_other_.wait_until(lock, until) == std::cv_status::timeout &&
-                         synced() < sequence)
-                    return busy(at_most);
-                continue;
-            }
-            syncing_ = true;
-            lock.unlock();
-            auto end = std::uint64_t{0};
-            auto last = std::uint64_t{0};
-            {
-                std::lock_guard const index{mutex};
-                end = pair_->end();
-                last = pair_->next() - 1;
-            }
-            // Only whoever has the turn exchanges the pair.
-            auto const error = pair_->drain(end);
-            if (error) {
-                // What of it is on the disk is not known, and the kernel says so only once.
-                stop("writing " + guard.path() + ": " + error.message());
-            } else {
-                pair_->mark_synced(last);
-                synced_.store(last, std::memory_order_release);
-            }
-            lock.lock();
-            syncing_ = false;
-            synced_by_other_.notify_all();
+        switch (sync_.wait_for(sequence, at_most, [this]() noexcept { return drain(); })) {
+            case journal_sync::outcome::synced: break;
+            case journal_sync::outcome::stopped: return stopped_failure();
+            case journal_sync::outcome::too_long: return busy(at_most);
         }
         return success();
     }
 
-    /// Tells the flusher that there is something to do; only the first one after it had nothing pays.
     /// Pre: `mutex` is held.
-    [[nodiscard]] bool must_wake() noexcept {
-        return idle_.exchange(false, std::memory_order_relaxed);
-    }
-    void wake() {
-        { std::lock_guard const lock{sync_mutex_}; }
-        wake_.notify_all();
-    }
+    [[nodiscard]] bool must_wake() noexcept { return flusher_.must_wake(); }
+    void wake() { flusher_.wake(); }
 
     /// Takes `mutex`, waiting `at_most` for those who have it; a little at least, for most have it for
     /// some microseconds. Null where that was too short.
@@ -186,13 +151,7 @@ class journal_engine {
                                  " ms that the call had");
     }
 
-    [[nodiscard]] failure stopped_failure() const {
-        std::lock_guard const lock{why_mutex_};
-        return store_failure(
-            store_errc::stopped,
-            "the store " + guard.path() +
-                " stopped, since what is on the disk is not known; open it anew: " + why_);
-    }
+    [[nodiscard]] failure stopped_failure() const { return sync_.stopped_failure(guard.path()); }
 
     /// Whether half or more of the journal is out of date.
     [[nodiscard]] bool worth_compacting(std::uint64_t bytes_min) const {
@@ -330,7 +289,7 @@ class journal_engine {
         take_over(ended.value());
         if (auto begun = pair_->begin_session(ended.value().closed); !begun.has_value())
             return begun;
-        synced_.store(pair_->next() - 1, std::memory_order_release);
+        journal_sync::turn{sync_}.mark_synced(pair_->next() - 1);
         for (auto const& what : found) {
             if (records.contains(what.id)) continue;  // it had got its record
             if (auto saved = records.save(*this, what.as_record()); !saved.has_value()) {
@@ -400,15 +359,10 @@ class journal_engine {
     void close() noexcept {
         if (guard.in_another_process()) {
             // A child has neither the thread nor the files; only memory, which it gives back.
-            if (flusher_.joinable()) flusher_.detach();
+            flusher_.forget();
             return;
         }
-        {
-            std::lock_guard const lock{sync_mutex_};
-            closing_ = true;
-        }
-        wake_.notify_all();
-        if (flusher_.joinable()) flusher_.join();
+        flusher_.end();
         // Until here the flusher may have been changing to another pair.
         if (!pair_ || options.read_only || stopped() || pair_->session() == 0) return;
         try {
@@ -421,56 +375,26 @@ class journal_engine {
         } catch (...) {}
     }
 
-    void stop(std::string why) {
-        std::lock_guard const lock{why_mutex_};
-        if (why_.empty()) why_ = std::move(why);
-        stopped_.store(true, std::memory_order_release);
+    /// Brings all that is written to the disk. Pre: it is the caller's turn to sync, and so nobody else
+    /// exchanges the pair.
+    journal_sync::drained drain() noexcept {
+        std::unique_lock lock{mutex};
+        auto const end = pair_->end();
+        auto const last = pair_->next() - 1;
+        lock.unlock();
+        auto const error = pair_->drain(end);
+        if (!error) pair_->mark_synced(last);
+        return {error, last};
     }
 
-    void flush_by_itself() noexcept {
-        std::unique_lock lock{sync_mutex_};
-        while (!closing_ && !stopped()) {
-            {
-                std::lock_guard const index{mutex};
-                if (pair_->next() - 1 == synced()) idle_.store(true, std::memory_order_relaxed);
-            }
-            if (idle_.load(std::memory_order_relaxed)) {
-                wake_.wait(lock,
-                           [&] { return closing_ || !idle_.load(std::memory_order_relaxed); });
-                if (closing_) return;
-            }
-            wake_.wait_for(lock, std::chrono::nanoseconds{options.flush_every},
-                           [&] { return closing_; });
-            lock.unlock();
-            try {
-                static_cast<void>(sync());  // a failure stops the store, and the next call says so
-                if (worth_compacting(options.compact_bytes_min)) static_cast<void>(compact());
-            } catch (...) {}  // no memory: later
-            lock.lock();
-        }
+    /// Whether to go on with it.
+    bool flush_by_itself() noexcept {
+        try {
+            static_cast<void>(sync());  // a failure stops the store, and the next call says so
+            if (worth_compacting(options.compact_bytes_min)) static_cast<void>(compact());
+        } catch (...) {}  // no memory: later
+        return !stopped();
     }
-
-    /// The turn to sync, which is also that to exchange the pair.
-    class sync_turn {
-      public:
-        explicit sync_turn(journal_engine& of) : of_{of} {
-            std::unique_lock lock{of_.sync_mutex_};
-            of_.synced_by_other_.wait(lock, [&] { return !of_.syncing_; });
-            of_.syncing_ = true;
-        }
-        sync_turn(sync_turn const&) = delete;
-        sync_turn& operator=(sync_turn const&) = delete;
-        ~sync_turn() {
-            {
-                std::lock_guard const lock{of_.sync_mutex_};
-                of_.syncing_ = false;
-            }
-            of_.synced_by_other_.notify_all();
-        }
-
-      private:
-        journal_engine& of_;
-    };
 
     result<void> compact_alone() {
         std::unique_lock lock{mutex};
@@ -517,7 +441,7 @@ class journal_engine {
         // What was copied until now is brought to the disk first, while writers go on.
         if (auto const error = to->drain(to->end()))
             return system_failure("writing " + guard.path_of(next_name()), error);
-        sync_turn const turn{*this};
+        journal_sync::turn turn{sync_};
         if (stopped()) return stopped_failure();
         std::lock_guard const lock{mutex};
         if (auto rest = copier.copy(pair_->end(), records, operations); !rest.has_value())
@@ -528,31 +452,21 @@ class journal_engine {
         // From here on the new one is what the next process finds, and so we must go on with it.
         auto const old = std::exchange(pair_, to);
         if (calls_.sync_folder(guard.folder()) != 0) {
-            auto const error = platform::last_error();
-            stop("syncing the folder of " + guard.path() + ": " + error.message());
+            turn.stop("syncing the folder of ", platform::last_error());
             return stopped_failure();
         }
-        synced_.store(pair_->next() - 1, std::memory_order_release);
+        turn.mark_synced(pair_->next() - 1);
         calls_.remove(guard.folder(), pair::live_name(guard, old->header().generation));
         return success();
     }
 
     mutable Calls calls_;
     std::shared_ptr<pair> pair_;
-    std::mutex sync_mutex_;
-    std::condition_variable wake_;
-    std::condition_variable synced_by_other_;
-    bool syncing_ = false;
-    bool closing_ = false;
     bool had_damage_ = false;  // the files hold frames that are not whole
-    std::atomic<bool> idle_{false};
-    std::atomic<bool> stopped_{false};
     std::atomic<bool> damaged_{false};
     std::atomic<bool> compacting_{false};
-    std::atomic<std::uint64_t> synced_{0};
-    mutable std::mutex why_mutex_;
-    std::string why_;
-    std::thread flusher_;
+    journal_sync sync_;
+    journal_flusher flusher_;
 };
 
 }  // namespace recoup::inline v1::detail
