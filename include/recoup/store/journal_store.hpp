@@ -75,7 +75,7 @@ class basic_journal_store {
     basic_journal_store& operator=(basic_journal_store const&) = delete;
     ~basic_journal_store() {
         // A child's copy may be in the middle of anything: its memory goes with the process.
-        if (engine_->guard.in_another_process())
+        if (on().guard.in_another_process())
             static_cast<void>(engine_.release());
         else
             inbox_.close();
@@ -142,12 +142,10 @@ class basic_journal_store {
 
     /// Whether `load` may give something other than nothing. Takes no lock and some ns.
     [[nodiscard]] bool may_contain(operation_ref id) const noexcept {
-        return engine_->records.may_contain(id) || engine_->damaged() || engine_->guard.forked();
+        return on().records.may_contain(id) || on().damaged() || on().guard.forked();
     }
 
-    [[nodiscard]] recoup::durability durability() const noexcept {
-        return engine_->options.durability;
-    }
+    [[nodiscard]] recoup::durability durability() const noexcept { return on().options.durability; }
 
     // ---- durable operations
 
@@ -214,16 +212,16 @@ class basic_journal_store {
     // ---- the journal itself
 
     /// The file, absolute and without links.
-    [[nodiscard]] std::string path() const { return engine_->guard.path(); }
+    [[nodiscard]] std::string path() const { return on().guard.path(); }
 
     /// How many records there are.
     [[nodiscard]] std::size_t size() const {
-        std::lock_guard const lock{engine_->mutex};
-        return engine_->records.size();
+        std::lock_guard const lock{on().mutex};
+        return on().records.size();
     }
 
     /// What the opening found.
-    [[nodiscard]] journal_recovery const& recovery() const noexcept { return engine_->recovery; }
+    [[nodiscard]] journal_recovery const& recovery() const noexcept { return on().recovery; }
 
     /// How much is written, and how much of it is synced.
     [[nodiscard]] journal_window window() const { return engine_->window(); }
@@ -231,7 +229,7 @@ class basic_journal_store {
     /// Waits until all that was acknowledged before is synced.
     [[nodiscard]] result<void> flush() {
         if (auto usable = check(); !usable.has_value()) return usable;
-        if (engine_->options.read_only) return success();
+        if (on().options.read_only) return success();
         return engine_->sync();
     }
 
@@ -307,7 +305,7 @@ class basic_journal_store {
     /// What was in flight, without a record, when a `read_only` store was opened.
     [[nodiscard]] std::vector<operation_id> in_flight() const {
         std::vector<operation_id> ids;
-        for (auto const& what : engine_->in_flight) ids.push_back(what.id);
+        for (auto const& what : on().in_flight) ids.push_back(what.id);
         return ids;
     }
 
@@ -315,16 +313,15 @@ class basic_journal_store {
     /// one: to be applied with `apply_request`. A request is given once, and once more after a crash.
     [[nodiscard]] result<std::vector<operation_request>> requests() {
         if (auto usable = check_writable(); !usable.has_value()) return usable.error();
-        return inbox_.take(engine_->guard.path());
+        return inbox_.take(on().guard.path());
     }
 
     /// The slots of operations in flight; null where they would not be as durable as `durability()`. For
     /// `persist`.
     [[nodiscard]] detail::journal_slots* flight() noexcept {
-        auto const usable = engine_->options.durability == recoup::durability::process_crash &&
-                            !engine_->options.read_only && !engine_->stopped() &&
-                            !engine_->guard.forked();
-        return usable ? &engine_->slots : nullptr;
+        auto const usable = on().options.durability == recoup::durability::process_crash &&
+                            !on().options.read_only && !engine_->stopped() && !on().guard.forked();
+        return usable ? &on().slots : nullptr;
     }
 
   private:
@@ -336,49 +333,49 @@ class basic_journal_store {
 
     basic_journal_store(unopened, std::unique_ptr<engine> made) : engine_{std::move(made)} {}
 
-    engine& on() noexcept { return *engine_; }
+    detail::journal_contents<Calls>& on() const noexcept { return engine_->contents; }
 
     result<void> start(std::string const& path) {
         auto opened = engine_->open(path);
         if (!opened.has_value()) {
-            engine_ = std::make_unique<engine>(engine_->options, Calls{});  // gives the lock back
+            engine_ = std::make_unique<engine>(on().options, Calls{});  // gives the lock back
             return opened;
         }
-        if (!engine_->options.read_only) {
-            std::lock_guard const lock{engine_->mutex};
+        if (!on().options.read_only) {
+            std::lock_guard const lock{on().mutex};
             clean_up_by_itself();
         }
         return opened;
     }
 
     [[nodiscard]] result<void> check() const {
-        if (!engine_->guard.in_another_process()) return success();
+        if (!on().guard.in_another_process()) return success();
         return detail::store_failure(store_errc::forked,
-                                     "the store " + engine_->guard.path() +
+                                     "the store " + on().guard.path() +
                                          " was opened by the process that forked this one; open it "
                                          "anew here when that has closed it");
     }
 
     [[nodiscard]] result<void> check_writable() const {
         if (auto usable = check(); !usable.has_value()) return usable;
-        if (engine_->options.read_only)
+        if (on().options.read_only)
             return detail::store_failure(store_errc::read_only,
-                                         engine_->guard.path() + " was opened read_only");
+                                         on().guard.path() + " was opened read_only");
         if (engine_->stopped()) return engine_->stopped_failure();
         return success();
     }
 
     template <class T, class Work>
     result<T> look(Work const& work, duration at_most = unlimited) {
-        if (engine_->guard.forked())
+        if (on().guard.forked())
             if (auto usable = check(); !usable.has_value()) return usable.error();
         auto lock = engine_->lock_within(at_most);
         if (!lock.owns_lock()) return engine_->busy(at_most);
-        auto const last = engine_->next() - 1;
+        auto const last = on().next() - 1;
         result<T> seen = work();
         lock.unlock();
         // Nobody may act on what a power cut could still take back.
-        if (durability() == recoup::durability::power_loss && !engine_->options.read_only &&
+        if (durability() == recoup::durability::power_loss && !on().options.read_only &&
             engine_->synced() < last)
             if (auto synced = engine_->sync_to(last, at_most); !synced.has_value())
                 return synced.error();
@@ -389,12 +386,12 @@ class basic_journal_store {
     /// for.
     template <class T, class Work>
     result<T> change(Work const& work, duration at_most = unlimited) {
-        if (engine_->guard.forked() || engine_->options.read_only || engine_->stopped())
+        if (on().guard.forked() || on().options.read_only || engine_->stopped())
             if (auto usable = check_writable(); !usable.has_value()) return usable.error();
         auto changed = change_once<T>(work, at_most);
         auto const full =
             !changed.has_value() && changed.error().code() == make_error_code(store_errc::full);
-        if (!full || !engine_->worth_compacting(0)) return changed;
+        if (!full || !engine_->is_worth_compacting(0)) return changed;
         if (auto room = engine_->compact(); !room.has_value()) return changed;
         return change_once<T>(work, at_most);
     }
@@ -404,7 +401,7 @@ class basic_journal_store {
         auto lock = engine_->lock_within(at_most);
         if (!lock.owns_lock()) return engine_->busy(at_most);
         result<T> changed = work();
-        auto const last = engine_->next() - 1;
+        auto const last = on().next() - 1;
         auto const wake = engine_->must_wake();
         lock.unlock();
         if (durability() == recoup::durability::power_loss) {

@@ -176,6 +176,9 @@ class journal_pair {
     void mark_synced(std::uint64_t sequence) noexcept {
         synced_sequence_.store(sequence, std::memory_order_relaxed);
     }
+    [[nodiscard]] std::uint64_t synced_sequence() const noexcept {
+        return synced_sequence_.load(std::memory_order_relaxed);
+    }
 
     [[nodiscard]] char const* data() const noexcept { return live_.data(); }
     [[nodiscard]] decltype(auto) path() const { return guard_.path(); }
