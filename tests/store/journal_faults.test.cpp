@@ -7,6 +7,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <new>
 #include <string>
 #include <thread>
 #include <vector>
@@ -255,6 +256,39 @@ TEST_CASE("A full disk is full, changes nothing, and is over when there is room"
     CHECK(store.save(some_record("small")).has_value());
     *full = false;
     CHECK(store.save(large).has_value());
+}
+
+TEST_CASE("A compaction that memory was short for is made later") {
+    for (auto n = std::size_t{1}; n != 60; ++n) {
+        folder const in;
+        scripted_calls calls;
+        auto armed = false;
+        auto count = std::size_t{0};
+        // Each of these is given a name that has to be made up.
+        calls.script->fails = [&](std::size_t, std::string const& what) {
+            auto const named = what == "remove" || what == "rename" || what.starts_with("create");
+            if (armed && named && ++count == n) throw std::bad_alloc{};
+            return 0;
+        };
+        scripted_store store{in / "kept.journal", anywhere(), calls};
+        auto what = some_record("1");
+        what.revision = store.save(what).value();
+        armed = true;
+        auto ended = false;
+        try {
+            ended = store.compact().has_value();
+        } catch (std::bad_alloc const&) {}
+        armed = false;
+        INFO("call " << n);
+        CHECK(store.compact().has_value());
+        CHECK(store.load(what.id).value() == what);
+        CHECK(store.verify().value().ok());
+        if (ended) {
+            CHECK(n > 1);
+            return;
+        }
+    }
+    CHECK(false);
 }
 
 TEST_CASE("A crash at any call of a compaction leaves the old generation or the new one, whole") {

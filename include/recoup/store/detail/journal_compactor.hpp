@@ -9,7 +9,6 @@
 #include <recoup/store/detail/journal_sync.hpp>
 #include <recoup/store/detail/store_failure.hpp>
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -35,12 +34,11 @@ class journal_compactor {
 
     /// `unavailable`: another one is at it.
     result<void> compact() {
-        if (compacting_.exchange(true))
+        std::unique_lock const alone{compacting_, std::try_to_lock};
+        if (!alone.owns_lock())
             return store_failure(store_errc::unavailable,
                                  "the journal " + of_.guard.path() + " is being compacted");
-        auto done = compact_alone();
-        compacting_.store(false);
-        return done;
+        return compact_alone();
     }
 
   private:
@@ -110,7 +108,7 @@ class journal_compactor {
 
     journal_contents<Calls>& of_;
     journal_sync& sync_;
-    std::atomic<bool> compacting_{false};
+    std::mutex compacting_;
 };
 
 }  // namespace recoup::inline v1::detail
