@@ -249,7 +249,7 @@ template <class F, class Policies>
                               detail::span_text(detail::timeout_of(one).each));
     });
     policies.template each<policy_kind::abandon>([&](auto const& one) {
-        made.stages.push_back("abandon_after: " + detail::span_text(one.each) + ", on " +
+        made.stages.push_back("abandon_after: " + detail::span_text(one.each()) + ", on " +
                               detail::threads_text(one.threads()));
     });
     detail::explain_callable(made, wrapped.wrapped_callable());

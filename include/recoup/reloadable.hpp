@@ -6,14 +6,17 @@
 #include <recoup/core/failure.hpp>
 #include <recoup/core/time.hpp>
 #include <recoup/detail/versions.hpp>
+#include <recoup/guard/abandon_pool_options.hpp>
 #include <recoup/guard/attempt_timeout.hpp>
 #include <recoup/guard/deadline.hpp>
+#include <recoup/retry/not_idempotent.hpp>
 #include <recoup/retry/retry_policy.hpp>
 
 #include <atomic>
 #include <concepts>
 #include <cstdint>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 namespace recoup::inline v1 {
@@ -32,7 +35,8 @@ namespace recoup::inline v1 {
 /// `again.replace(recoup::config::read_text<recoup::retry>(text))`.
 template <std::copyable Policy>
     requires retry_policy<Policy> || error_classifier<Policy> || std::same_as<Policy, deadline> ||
-             std::same_as<Policy, attempt_timeout>
+             std::same_as<Policy, attempt_timeout> || std::same_as<Policy, abandon_limit> ||
+             std::same_as<Policy, not_idempotent>
 class reloadable {
   public:
     using version_type = Policy;
@@ -83,26 +87,29 @@ class reloadable {
 
 namespace detail {
 
-/// What `reloadable` is of a policy that consists of one span of time: no version need be kept.
-template <class Policy, duration Policy::* Span>
-class reloadable_span {
+/// What `reloadable` is of a policy that consists of one value, which is read whole: no version need be kept.
+template <class Policy, auto Member>
+class reloadable_value {
+    using value_type = std::remove_cvref_t<decltype(std::declval<Policy>().*Member)>;
+    static_assert(std::atomic<value_type>::is_always_lock_free);
+
   public:
-    explicit reloadable_span(Policy const& first)
-        : span_{std::make_shared<std::atomic<duration>>(first.*Span)} {}
+    explicit reloadable_value(Policy const& first)
+        : value_{std::make_shared<std::atomic<value_type>>(first.*Member)} {}
     // Copied where it would be moved: one without a value could not be used.
-    reloadable_span(reloadable_span const&) = default;
-    reloadable_span& operator=(reloadable_span const&) = default;
-    ~reloadable_span() = default;
+    reloadable_value(reloadable_value const&) = default;
+    reloadable_value& operator=(reloadable_value const&) = default;
+    ~reloadable_value() = default;
 
     void replace(Policy const& next) noexcept {
-        span_->store(next.*Span, std::memory_order_relaxed);
+        value_->store(next.*Member, std::memory_order_relaxed);
     }
     [[nodiscard]] Policy current() const noexcept {
-        return {span_->load(std::memory_order_relaxed)};
+        return {value_->load(std::memory_order_relaxed)};
     }
 
   private:
-    std::shared_ptr<std::atomic<duration>> span_;
+    std::shared_ptr<std::atomic<value_type>> value_;
 };
 
 }  // namespace detail
@@ -113,19 +120,41 @@ class reloadable_span {
 /// Thread safety: all members may be called concurrently; to read it is one load.
 /// Example: `recoup::reloadable within{recoup::deadline{2min}};`, later `within.replace(recoup::deadline{5min})`.
 template <>
-class reloadable<deadline> : public detail::reloadable_span<deadline, &deadline::total> {
+class reloadable<deadline> : public detail::reloadable_value<deadline, &deadline::total> {
   public:
     using is_deadline = void;
-    using reloadable_span::reloadable_span;
+    using reloadable_value::reloadable_value;
 };
 
 /// The same of an `attempt_timeout`: an attempt has the one that is current when it begins.
 template <>
 class reloadable<attempt_timeout>
-    : public detail::reloadable_span<attempt_timeout, &attempt_timeout::each> {
+    : public detail::reloadable_value<attempt_timeout, &attempt_timeout::each> {
   public:
     using is_attempt_timeout = void;
-    using reloadable_span::reloadable_span;
+    using reloadable_value::reloadable_value;
+};
+
+/// The same of how long an `abandon_after` waits: `abandon_after{limit, pool}`.
+template <>
+class reloadable<abandon_limit>
+    : public detail::reloadable_value<abandon_limit, &abandon_limit::each> {
+  public:
+    using reloadable_value::reloadable_value;
+};
+
+/// The same of what proves that nothing has happened: it is asked for the one that is current when an attempt has
+/// failed.
+template <>
+class reloadable<not_idempotent>
+    : public detail::reloadable_value<not_idempotent, &not_idempotent::nothing_happened> {
+  public:
+    using is_not_idempotent = void;
+    using reloadable_value::reloadable_value;
+
+    [[nodiscard]] bool proves_nothing_happened(failure const& what) const noexcept {
+        return current().proves_nothing_happened(what);
+    }
 };
 
 }  // namespace recoup::inline v1

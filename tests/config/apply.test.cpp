@@ -2,6 +2,8 @@
 #include <recoup/config/apply.hpp>
 
 #include <recoup/config/read.hpp>
+#include <recoup/guard/abandon_after.hpp>
+#include <recoup/guard/cache.hpp>
 #include <recoup/testing/manual_clock.hpp>
 #include <recoup/with_recovery.hpp>
 
@@ -42,18 +44,25 @@ struct all_policies {
     reloadable<deadline> within{deadline{1min}};
     reloadable<attempt_timeout> each{attempt_timeout{10s}};
     hedge hedges{{.delay = 1s}};
+    cache<int, int> answers{{.capacity = 3}};
+    abandon_pool threads{{.threads = 2, .name = "made"}};
+    reloadable<abandon_limit> let_go{abandon_limit{10s}};
+    reloadable<not_idempotent> once{not_idempotent{}};
     reloadable<classifier> rules{default_rules()};
 
     auto apply(policy_document const& from, manual_clock& clock) {
-        return config::apply(from, on(clock), breaker, limiter, room, limit, budget, again, within,
-                             each, hedges, rules);
+        return config::apply(from, "downloads", on(clock), answers, threads, let_go, once, breaker,
+                             limiter, room, limit, budget, again, within, each, hedges, rules);
     }
     bool as_made() const {
         return breaker.options().failure_rate == 0.9 && limiter.limit() == token_bucket(10, 1s) &&
                room.options() == bulkhead_options{.at_once = 2} && limit.options().most == 5 &&
                budget.options().ratio == 0.1 && again.version() == 1 &&
                within.current() == deadline{1min} && each.current() == attempt_timeout{10s} &&
-               hedges.options() == hedge_options{.delay = 1s} && rules.version() == 1;
+               hedges.options() == hedge_options{.delay = 1s} && rules.version() == 1 &&
+               answers.options() == cache_options{.capacity = 3} &&
+               threads.options() == abandon_pool_options{.threads = 2, .name = "made"} &&
+               let_go.current() == abandon_limit{10s} && once.current() == not_idempotent{};
     }
 };
 
@@ -63,7 +72,10 @@ constexpr auto other = R"({
     "deadline": "5s",
     "attempt_timeout": "1s",
     "hedge": {"delay": "20ms"},
-    "cache": {},
+    "cache": {"capacity": 9, "time_to_live": "5s"},
+    "abandon_pool": {"threads": 7},
+    "abandon_after": "3s",
+    "not_idempotent": {"nothing_happened": ["rate_limited"]},
     "circuit_breaker": {"failure_rate": 0.2, "window": {"calls": 10}, "minimum_calls": 5},
     "rate_limit": {"calls": 20, "per": "1s"},
     "bulkhead": {"at_once": 9},
@@ -76,7 +88,11 @@ TEST_CASE("running policies go on with what a document says") {
     all_policies running;
     for (auto i = 0; i != 4; ++i) CHECK(running.limiter.try_acquire(clock));
     auto const left = running.apply(document_of(other), clock);
-    CHECK(left == names{"cache"});
+    CHECK(left.empty());
+    CHECK(running.answers.options() == cache_options{.capacity = 9, .time_to_live = 5s});
+    CHECK(running.threads.options() == abandon_pool_options{.threads = 7});
+    CHECK(running.let_go.current() == abandon_limit{3s});
+    CHECK(running.once.current() == not_idempotent{.nothing_happened = {category::rate_limited}});
     CHECK(running.each.current() == attempt_timeout{1s});
     CHECK(running.hedges.delay() == 20ms);
     CHECK(running.breaker.options().failure_rate == 0.2);
@@ -118,9 +134,10 @@ TEST_CASE(
         FAIL("it was applied");
     } catch (config::bad_config const& refused) {
         CHECK(refused.problems() ==
-              std::vector<config::problem>{
-                  {"circuit_breaker.window", "cannot be changed: it holds what it has seen"},
-                  {"rate_limit.counted_by", "cannot be changed while calls are counted"}});
+              std::vector<config::problem>{{"downloads.circuit_breaker.window",
+                                            "cannot be changed: it holds what it has seen"},
+                                           {"downloads.rate_limit.counted_by",
+                                            "cannot be changed while calls are counted"}});
     }
     CHECK(running.as_made());
 
@@ -128,6 +145,8 @@ TEST_CASE(
     document = document_of(other);
     document.bulkhead->at_once = 0;
     document.retry_budget->ratio = -1;
+    document.abandon_pool->threads = 0;
+    document.cache->capacity = 0;
     document.concurrency_limit->least = 0;
     CHECK_THROWS_AS(running.apply(document, clock), config::bad_config);
     CHECK(running.as_made());
@@ -149,6 +168,27 @@ TEST_CASE("where there is no room for one more version nothing is changed") {
     leases.clear();
     running.apply(document_of(other), clock);
     CHECK(running.again.version() == 2);
+}
+
+TEST_CASE("a document that has a name in messages may be applied on the machine's clock") {
+    bulkhead room{{.at_once = 2}};
+    auto document = policy_document{};
+    document.bulkhead = bulkhead_options{.at_once = 0};
+    auto const told = [&](auto const& apply) {
+        try {
+            apply();
+        } catch (config::bad_config const& refused) {
+            return refused.problems().at(0).path;
+        }
+        return std::string{"nothing was told"};
+    };
+    CHECK(told([&] { config::apply(document, room); }) == "bulkhead.at_once");
+    CHECK(told([&] { config::apply(document, "imports", room); }) == "imports.bulkhead.at_once");
+    CHECK(told([&] { config::apply(document, std::string{"imports"}, room); }) ==
+          "imports.bulkhead.at_once");
+    document.bulkhead->at_once = 4;
+    CHECK(config::apply(document, "imports", room).empty());
+    CHECK(room.options().at_once == 4);
 }
 
 TEST_CASE("policies that are shared go on with a document, too") {

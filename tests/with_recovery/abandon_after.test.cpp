@@ -249,6 +249,103 @@ TEST_CASE("Where all threads are stuck an attempt is rejected at once, in words"
     CHECK(next().error().attempts() == 1);
 }
 
+TEST_CASE("A pool goes on with other options while its threads are stuck", "[concurrent]") {
+    manual_clock clock;
+    recoup_test::gate gate;
+    pool_log log;
+    abandon_pool pool{{.threads = 1, .name = "small"}, log.observer()};
+    auto const stuck =
+        with_recovery([&] { gate.pass(); }, once, abandon_after{5s, pool}, recoup::on(clock));
+    auto const next = with_recovery([] { return 5; }, once, abandon_after{1h, pool});
+    auto const is_full = [&] {
+        auto const ended = next();
+        return !ended && ended.error().code() == recoup::errc::abandon_pool_full;
+    };
+    auto const hang = [&] {
+        auto const time = advance_for(clock, 5s);
+        CHECK_FALSE(stuck());
+    };
+    hang();
+    CHECK(is_full());
+    pool.change({.threads = 3, .join_within = 1min, .name = "large"});
+    CHECK(pool.options() ==
+          recoup::abandon_pool_options{.threads = 3, .join_within = 1min, .name = "large"});
+    CHECK(abandon_after{1h, pool}.threads() == 3);
+    CHECK(next().value() == 5);
+    hang();
+    CHECK(next().value() == 5);
+    // A thread that rests is not begun again, and one more than may be is left to rest.
+    CHECK(pool.snapshot().threads == 3);
+    pool.change({.threads = 2, .name = "large"});
+    CHECK(is_full());
+    CHECK_THROWS_WITH(pool.change({.threads = 0}),
+                      "recoup: abandon_pool: threads is 0, expected 1 to 10000");
+    CHECK(pool.options().threads == 2);
+    gate.open();
+    log.await(event_kind::abandoned_ended, 2);
+    CHECK(log.seen.events()[0].operation == "large");
+    CHECK(log.seen.events()[1].operation == "large");
+    CHECK(pool.shutdown(1h) == 0);
+}
+
+TEST_CASE("A pool changes while calls run: each runs, or is told that all threads are taken",
+          "[concurrent]") {
+    abandon_pool pool{{.threads = 1}};
+    std::atomic<int> inside = 0;
+    std::atomic<int> most = 0;
+    std::atomic<int> wrong = 0;
+    std::atomic<int> done = 0;
+    std::atomic<int> callers = 4;
+    auto const call = with_recovery(
+        [&] {
+            auto const now = ++inside;
+            for (auto seen = most.load(); seen < now && !most.compare_exchange_weak(seen, now);) {}
+            --inside;
+        },
+        once, abandon_after{1h, pool});
+    {
+        std::vector<std::jthread> threads;
+        for (auto i = 0; i != 4; ++i)
+            threads.emplace_back([&] {
+                for (auto n = 0; n != 1'000; ++n) {
+                    auto const ended = call();
+                    if (ended)
+                        ++done;
+                    else if (ended.error().code() != recoup::errc::abandon_pool_full)
+                        ++wrong;
+                }
+                --callers;
+            });
+        for (auto n = 0U; callers != 0; ++n) {
+            pool.change({.threads = 1 + n % 3, .name = std::string(40, 'n')});
+            if (pool.options().name.size() != 40) ++wrong;
+        }
+    }
+    CHECK(wrong == 0);
+    CHECK(done > 0);
+    CHECK(most <= 3);
+    pool.change({.threads = 1});
+    CHECK(call());
+}
+
+TEST_CASE("An attempt is waited for as long as is current when it begins", "[concurrent]") {
+    manual_clock clock;
+    recoup_test::gate gate;
+    abandon_pool pool;
+    auto limit = recoup::reloadable{recoup::abandon_limit{5s}};
+    auto const stuck =
+        with_recovery([&] { gate.pass(); }, once, abandon_after{limit, pool}, recoup::on(clock));
+    for (auto const span : {5s, 2s}) {
+        limit.replace({span});
+        event_recorder seen;
+        auto const time = advance_for(clock, span);
+        CHECK_FALSE(stuck.with(std::ref(seen))());
+        CHECK(seen.events()[2].delay == span);
+    }
+    CHECK(recoup::explain(stuck).stages[1] == "abandon_after: 2 s, on up to 8 threads");
+    gate.open();
+}
+
 TEST_CASE("A stop request lets go at once, and a deadline when it is over", "[concurrent]") {
     manual_clock clock;
     recoup_test::gate gate;

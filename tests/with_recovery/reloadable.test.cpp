@@ -5,6 +5,7 @@
 #include <recoup/explain.hpp>
 #include <recoup/guard/attempt_timeout.hpp>
 #include <recoup/guard/circuit_breaker.hpp>
+#include <recoup/retry/not_idempotent.hpp>
 #include <recoup/retry/retry.hpp>
 #include <recoup/testing/manual_clock.hpp>
 #include <recoup/with_recovery.hpp>
@@ -162,6 +163,26 @@ TEST_CASE("an attempt has the timeout that is current when it begins") {
     seen.clear();
     static_cast<void>(call());
     CHECK(seen[0] == recoup::unlimited);
+}
+
+TEST_CASE("what proves that nothing has happened is what is current when an attempt has failed") {
+    auto once = reloadable{recoup::not_idempotent{}};
+    auto calls = 0;
+    auto const call = with_recovery(
+        [&]() -> result<int> {
+            if (++calls == 3) once.replace({});
+            return recoup::failure{recoup::category::rate_limited};
+        },
+        retry_up_to(5), once);
+    CHECK(call().error().attempts() == 1);
+    CHECK(call().error().stopped() == stop_reason::not_idempotent);
+    calls = 0;
+    once.replace({.nothing_happened = {recoup::category::rate_limited}});
+    auto const ended = call();
+    CHECK(ended.error().attempts() == 3);
+    CHECK(ended.error().stopped() == stop_reason::not_idempotent);
+    auto const stages = recoup::explain(call).stages;
+    CHECK(stages[0].ends_with(", where nothing has happened yet"));
 }
 
 TEST_CASE("neither a success nor a failure that is tried again allocates for a version") {

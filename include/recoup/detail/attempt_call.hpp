@@ -131,7 +131,7 @@ class attempt_call<operation<F, Policies, Args...>> {
             if (auto const* refused = policy.begin(work))
                 return result_type{in_place<failure>{}, *refused};
             if (policy.await(*work, time,
-                             std::min(op_.give_up_at(), saturating_add(began, policy.each)),
+                             std::min(op_.give_up_at(), saturating_add(began, policy.each())),
                              op_.stop_token()))
                 return work->take();
             auto let_go = attempt_timed_out();

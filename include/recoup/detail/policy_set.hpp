@@ -111,6 +111,11 @@ template <timing_out P>
         return policy.current();
 }
 
+/// Says that an attempt must not happen twice: `not_idempotent`, or one that can be replaced.
+template <class P>
+concept happening_once =
+    std::same_as<P, recoup::not_idempotent> || requires { typename P::is_not_idempotent; };
+
 /// Where plain calls run that have a hedge: `abandon_pool`.
 template <class P>
 concept thread_pool = requires { typename P::is_thread_pool; };
@@ -156,7 +161,7 @@ constexpr policy_kind find_kind() {
         return policy_kind::value_check;
     else if constexpr (budgeting<P>)
         return policy_kind::budget;
-    else if constexpr (std::same_as<P, not_idempotent>)
+    else if constexpr (happening_once<P>)
         return policy_kind::idempotency;
     else if constexpr (tracing<P>)
         return policy_kind::trace;

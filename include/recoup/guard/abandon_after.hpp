@@ -8,6 +8,7 @@
 #include <recoup/guard/detail/abandon_core.hpp>
 #include <recoup/guard/detail/abandonable_call.hpp>
 #include <recoup/guard/detail/await_on.hpp>
+#include <recoup/reloadable.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -28,14 +29,18 @@ namespace recoup::inline v1 {
 /// It costs two changes of threads for each attempt.
 /// Example: `with_recovery(parse_file, recoup::abandon_after{10s, parsers})`.
 struct abandon_after : detail::abandonable_calls {
-    abandon_after(duration longest, abandon_pool& on) : each{longest}, pool_{on.core_} {}
+    abandon_after(duration longest, abandon_pool& on) : abandon_after{abandon_limit{longest}, on} {}
     abandon_after(abandon_limit const& longest, abandon_pool& on)
-        : abandon_after{longest.each, on} {}
+        : abandon_after{reloadable{longest}, on} {}
+    /// Each attempt is waited for as long as `longest` says when it begins.
+    abandon_after(reloadable<abandon_limit> const& longest, abandon_pool& on)
+        : longest_{longest}, pool_{on.core_} {}
 
-    duration each;
+    /// How long an attempt that begins now is waited for.
+    [[nodiscard]] duration each() const noexcept { return longest_.current().each; }
 
     /// How many attempts may run at a time.
-    [[nodiscard]] std::uint32_t threads() const noexcept { return pool_->options().threads; }
+    [[nodiscard]] std::uint32_t threads() const noexcept { return pool_->threads(); }
 
     // ---- for the engine
 
@@ -56,6 +61,7 @@ struct abandon_after : detail::abandonable_calls {
     }
 
   private:
+    reloadable<abandon_limit> longest_;
     std::shared_ptr<detail::abandon_core> pool_;
 };
 

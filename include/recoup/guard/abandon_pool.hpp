@@ -49,7 +49,7 @@ class abandon_pool {
     abandon_pool(abandon_pool const&) = delete;
     abandon_pool& operator=(abandon_pool const&) = delete;
     /// Waits for what runs, `join_within` at the most.
-    ~abandon_pool() { core_->shut_down(core_->options().join_within); }
+    ~abandon_pool() { core_->shut_down(core_->join_within()); }
 
     /// How many attempts were let go and still run.
     [[nodiscard]] std::size_t abandoned() const { return core_->count().abandoned; }
@@ -64,8 +64,14 @@ class abandon_pool {
     /// Returns: how many still run. They go on with what they own; each was told of as `abandoned_lost`.
     std::size_t shutdown(duration at_most) { return core_->shut_down(at_most); }
 
-    /// What it was made with.
-    [[nodiscard]] abandon_pool_options const& options() const noexcept { return core_->options(); }
+    /// Goes on with other options. Where there are fewer threads what runs goes on, and as many as are too many rest
+    /// until the pool ends; an attempt is rejected for as long as more than that run.
+    ///
+    /// Throws: std::invalid_argument that names the option that is wrong; std::bad_alloc. Then nothing changes.
+    void change(abandon_pool_options const& to) { core_->change(to); }
+
+    /// What it was made with, or changed to.
+    [[nodiscard]] abandon_pool_options options() const { return core_->options(); }
 
     // ---- for the engine
 

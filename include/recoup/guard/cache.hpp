@@ -123,12 +123,17 @@ class cache {
     ///
     /// Throws: std::invalid_argument that names the option that is wrong.
     void change(cache_options const& to) {
+        check_change(to);
+        table_.change(to);
+    }
+
+    /// Throws: what `change` would throw; nothing is changed.
+    void check_change(cache_options const& to) const {
         if (detail::checked(to).capacity < table_.parts())
             throw std::invalid_argument{"recoup: cache: capacity is " +
                                         std::to_string(to.capacity) + ", expected at least " +
                                         std::to_string(table_.parts()) +
                                         ", one for each part of the table"};
-        table_.change(to);
     }
 
     /// What it was made with, or changed to.

@@ -22,7 +22,13 @@
 #include <string_view>
 #include <vector>
 
-namespace recoup::inline v1::config::detail {
+namespace recoup::inline v1 {
+
+template <class Key, class T>
+class cache;         // guard/cache.hpp
+class abandon_pool;  // guard/abandon_pool.hpp
+
+namespace config::detail {
 
 /// Which part of a document is whose.
 template <class P>
@@ -70,6 +76,26 @@ struct part_of<reloadable<attempt_timeout>> {
     static auto& in(policy_document const& from) noexcept { return from.attempt_timeout; }
 };
 template <>
+struct part_of<reloadable<abandon_limit>> {
+    static constexpr std::string_view name = "abandon_after";
+    static auto& in(policy_document const& from) noexcept { return from.abandon_after; }
+};
+template <>
+struct part_of<reloadable<not_idempotent>> {
+    static constexpr std::string_view name = "not_idempotent";
+    static auto& in(policy_document const& from) noexcept { return from.not_idempotent; }
+};
+template <>
+struct part_of<abandon_pool> {
+    static constexpr std::string_view name = "abandon_pool";
+    static auto& in(policy_document const& from) noexcept { return from.abandon_pool; }
+};
+template <class Key, class T>
+struct part_of<cache<Key, T>> {
+    static constexpr std::string_view name = "cache";
+    static auto& in(policy_document const& from) noexcept { return from.cache; }
+};
+template <>
 struct part_of<hedge> {
     static constexpr std::string_view name = "hedge";
     static auto& in(policy_document const& from) noexcept { return from.hedge; }
@@ -88,12 +114,11 @@ struct appliance_of {
     static constexpr bool known = !name.empty();
 
     /// Effects: adds what keeps it from that to `problems`.
-    static void check(policy_document const& from, P const& running,
-                      std::vector<problem>& problems) {
+    static void check(policy_document const& from, P const& running, place const& document) {
         if constexpr (known) {
             auto const& to = part::in(from);
             if (!to) return;
-            say_refusal(place{std::string{name}, problems}, [&] {
+            say_refusal(document.child(name), [&] {
                 if constexpr (requires { running.check_change(*to); })
                     running.check_change(*to);
                 else if constexpr (requires { recoup::detail::checked(*to); })
@@ -132,8 +157,8 @@ struct appliance_of<std::shared_ptr<P>> {
     static constexpr std::string_view name = of::name;
     static constexpr bool known = of::known;
     static void check(policy_document const& from, std::shared_ptr<P> const& running,
-                      std::vector<problem>& problems) {
-        of::check(from, *running, problems);
+                      place const& document) {
+        of::check(from, *running, document);
     }
     static void replace(policy_document const& from, std::shared_ptr<P> const& running) {
         of::replace(from, *running);
@@ -167,4 +192,6 @@ std::vector<std::string_view> names_beside(policy_document document) {
     return listed.names;
 }
 
-}  // namespace recoup::inline v1::config::detail
+}  // namespace config::detail
+
+}  // namespace recoup::inline v1

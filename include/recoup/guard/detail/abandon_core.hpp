@@ -64,11 +64,26 @@ class abandon_core : public std::enable_shared_from_this<abandon_core> {
     using observer_function = std::function<void(event const&)>;
 
     abandon_core(abandon_pool_options options, observer_function observer)
-        : options_{std::move(options)}, observer_{std::move(observer)} {}
+        : observer_{std::move(observer)},
+          options_{std::make_shared<abandon_pool_options const>(std::move(options))} {}
     abandon_core(abandon_core const&) = delete;
     abandon_core& operator=(abandon_core const&) = delete;
 
-    [[nodiscard]] abandon_pool_options const& options() const noexcept { return options_; }
+    [[nodiscard]] abandon_pool_options options() const { return *current(); }
+    [[nodiscard]] std::uint32_t threads() const noexcept {
+        std::lock_guard const lock{mutex_};
+        return options_->threads;
+    }
+    [[nodiscard]] duration join_within() const noexcept {
+        std::lock_guard const lock{mutex_};
+        return options_->join_within;
+    }
+
+    void change(abandon_pool_options const& to) {
+        auto next = std::make_shared<abandon_pool_options const>(checked(to));
+        std::lock_guard const lock{mutex_};
+        options_.swap(next);
+    }
 
     /// Has `work` run.
     ///
@@ -79,8 +94,8 @@ class abandon_core : public std::enable_shared_from_this<abandon_core> {
         static failure const over{category::cancelled, errc::shut_down};
         std::unique_lock lock{mutex_};
         if (stopping_) return &over;
+        if (running_.size() >= options_->threads) return &full;
         auto const free = idle_ > handed_out_.size();
-        if (!free && threads_.size() == options_.threads) return &full;
         running_.reserve(running_.size() + 1);
         lost_.reserve(running_.capacity());
         if (free) {
@@ -225,20 +240,27 @@ class abandon_core : public std::enable_shared_from_this<abandon_core> {
 
     void tell(event_kind kind, abandonable::mark const& work, failure const* what) const noexcept {
         if (!observer_) return;
+        auto const called = current();
         try {
             observer_({.kind = kind,
                        .attempt = work.attempt,
                        .failure = what,
                        .delay = std::chrono::steady_clock::now() - work.began,
-                       .operation = options_.name});
+                       .operation = called->name});
         } catch (...) {
             // An observer that throws harms nobody; there is nobody to tell.
         }
     }
 
-    abandon_pool_options const options_;
+    /// Pre: the mutex is not held.
+    [[nodiscard]] std::shared_ptr<abandon_pool_options const> current() const noexcept {
+        std::lock_guard const lock{mutex_};
+        return options_;
+    }
+
     observer_function const observer_;
     mutable std::mutex mutex_;
+    std::shared_ptr<abandon_pool_options const> options_;
     std::condition_variable wake_;  ///< of threads that wait for work
     std::condition_variable gone_;  ///< of the end
     std::vector<std::thread> threads_;
