@@ -152,6 +152,31 @@ TEST_CASE("A bit that flips in one of the two files is mended from the other") {
     }
 }
 
+TEST_CASE("What lies behind the end of either file is cleared before anything is written there") {
+    reference const one;
+    auto const far_in_log = one.bytes.size() - 100;
+    auto const far_in_live = one.bytes.size() - 5'000;
+    REQUIRE(far_in_live > one.end + 5'000);
+    auto log = one.bytes;
+    auto live = one.bytes;
+    log.replace(far_in_log, 7, "leftovr");
+    live.replace(far_in_live, 7, "leftovr");
+    folder copy;
+    write_file(copy / "kept.journal", log);
+    write_file(copy / "kept.journal.live-b", live);
+    {
+        auto const opened = quick_store::open(copy / "kept.journal", anywhere());
+        REQUIRE(opened.has_value());
+        CHECK(opened.value()->recovery().torn_bytes == far_in_log + 7 - one.end);
+        CHECK(opened.value()->list().value().size() == 3);
+    }
+    for (auto const* name : {"kept.journal", "kept.journal.live-b"}) {
+        INFO(name);
+        CHECK(file_bytes(copy / name).find_first_not_of('\0', far_in_live - 1) ==
+              std::string::npos);
+    }
+}
+
 TEST_CASE("A journal cut at any byte gives what lies before, and never a wrong value") {
     folder in;
     auto const path = in / "kept.journal";

@@ -102,8 +102,13 @@ inline ::ssize_t read_at(int file, void* to, std::size_t size, std::uint64_t at)
 }
 
 /// Reads a file once from end to end, so that a medium that cannot be read is an error here, and not a
-/// signal where its mapping is touched.
-inline std::error_code read_through(int file, std::uint64_t size) noexcept {
+/// signal where its mapping is touched. `mapped`: its mapping, which then has its pages.
+inline std::error_code read_through(int file, [[maybe_unused]] mapping const& mapped,
+                                    std::uint64_t size) noexcept {
+#if defined(MADV_POPULATE_READ)
+    // Without a copy, and without a fault for each page later. Where the kernel cannot, reading tells why.
+    if (size <= mapped.size() && ::madvise(mapped.data(), size, MADV_POPULATE_READ) == 0) return {};
+#endif
     std::array<char, std::size_t{64} << 10U> buffer;
     for (std::uint64_t at = 0; at < size;) {
         auto const got = read_at(file, buffer.data(), buffer.size(), at);

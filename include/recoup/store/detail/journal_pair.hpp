@@ -72,8 +72,6 @@ class journal_pair {
         log_ = platform::open_file(guard_.folder(), guard_.name(), writable, error);
         if (error) return failed("opening " + guard_.path(), error);
         auto const log_bytes = platform::facts_of(log_.get()).size;
-        if (auto read = platform::read_through(log_.get(), log_bytes))
-            return failed("reading " + guard_.path(), read);
         if (log_bytes < journal_begin)
             return store_failure(store_errc::foreign_schema,
                                  guard_.path() + " has " + std::to_string(log_bytes) +
@@ -81,6 +79,8 @@ class journal_pair {
                                      std::to_string(journal_begin) + " or more");
         auto const log = platform::mapping::of(log_.get(), log_bytes, false, error);
         if (error) return failed("mapping " + guard_.path(), error);
+        if (auto read = platform::read_through(log_.get(), log, log_bytes))
+            return failed("reading " + guard_.path(), read);
         if (auto read = check_header(log.data()); !read.has_value()) return read.error();
 
         bytes_max_ = std::max(bytes_max, log_bytes);
@@ -94,7 +94,7 @@ class journal_pair {
         next_ = ended.last + 1;
         session_ = ended.session;
         if (!writable) return ended;
-        if (auto mended = mend({log.data(), log_bytes}, live_bytes); !mended.has_value())
+        if (auto mended = mend({log.data(), log_bytes}, live_bytes, ended); !mended.has_value())
             return mended.error();
         return ended;
     }
@@ -237,12 +237,13 @@ class journal_pair {
         if (!facts.value().exists || bytes < journal_begin) return success();
         std::error_code error;
         auto file = platform::open_file(guard_.folder(), name, writable, error);
-        if (!error) error = platform::read_through(file.get(), bytes);
-        if (error) return failed("reading " + guard_.path_of(name), error);
+        if (error) return failed("opening " + guard_.path_of(name), error);
         bytes_max_ = std::max(bytes_max_, bytes);
         auto seen =
             platform::mapping::of(file.get(), writable ? bytes_max_ : bytes, writable, error);
         if (error) return failed("mapping " + guard_.path_of(name), error);
+        error = platform::read_through(file.get(), seen, bytes);
+        if (error) return failed("reading " + guard_.path_of(name), error);
         auto of = journal_header{};
         // That of another generation, or one that a power cut left without its front, helps nobody.
         if (read_header(seen.data(), of) != header_state::whole || of.nonce != header_.nonce)
@@ -253,7 +254,7 @@ class journal_pair {
     }
 
     /// Makes both files say the same up to the end, and nothing behind it.
-    result<void> mend(std::string_view log, std::uint64_t live_bytes) {
+    result<void> mend(std::string_view log, std::uint64_t live_bytes, scan_end const& found) {
         auto const log_bytes = std::uint64_t{log.size()};
         if (!live_) {
             if (auto made = make_live(); !made.has_value()) return made;
@@ -272,7 +273,7 @@ class journal_pair {
         auto changed = header_differs;
         if (header_differs)
             error = platform::write_all(calls_, log_.get(), live_.data(), journal_begin, 0);
-        while (at < end_ && !error) {
+        while (!found.alike && at < end_ && !error) {
             journal_frame seen;
             auto size = std::uint64_t{8};  // where neither is good it stays as it is
             if (read_frame(bytes(), at, header_.nonce, seen) == frame_state::whole) {
@@ -289,7 +290,7 @@ class journal_pair {
             }
             at += size;
         }
-        if (!error) error = clear_behind(log, live_bytes, changed);
+        if (!error) error = clear_behind(log, live_bytes, end_ + found.torn_bytes, changed);
         if (!error && changed && calls_.sync(log_.get()) != 0) error = platform::last_error();
         if (error) return failed("mending " + guard_.path(), error);
         synced_ = end_;
@@ -297,9 +298,11 @@ class journal_pair {
         return success();
     }
 
-    std::error_code clear_behind(std::string_view log, std::uint64_t live_bytes, bool& changed) {
+    /// Pre: from `written` on both are zero.
+    std::error_code clear_behind(std::string_view log, std::uint64_t live_bytes,
+                                 std::uint64_t written, bool& changed) {
         static constexpr std::array<char, 4096> zeros{};
-        for (auto at = end_; at < std::max<std::uint64_t>(live_bytes, log.size());) {
+        for (auto at = end_; at < written;) {
             auto const size = std::min<std::uint64_t>(4096 - at % 4096, room_ - at);
             auto const none = std::string_view{zeros.data(), size};
             // Memory that is zero is left alone: writing to it would make pages of holes.

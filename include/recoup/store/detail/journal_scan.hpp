@@ -21,6 +21,7 @@ struct scan_end {
     std::uint64_t repaired = 0;         ///< frames that one of the two files had no good copy of
     std::uint64_t frames = 0;
     bool closed = false;  ///< the last frame says that all before it was synced
+    bool alike = true;    ///< up to the end both files are good frames, and the same
 };
 
 /// Reads the two copies of a journal, the one that was written (`live`) and the one that was synced
@@ -47,6 +48,7 @@ class journal_scanner {
     template <class Sink>
     scan_end run(Sink&& sink) {
         while (auto const found = next()) {
+            if (found->damaged || found->lost_before) end_.alike = false;
             if (found->damaged) {
                 sink.damaged(found->frame);
             } else if (found->lost_before) {
@@ -62,6 +64,7 @@ class journal_scanner {
             sink.frame(found->frame);
         }
         end_.torn_bytes = written_ > end_.end ? written_ - end_.end : 0;
+        end_.alike = end_.alike && end_.repaired == 0;
         return end_;
     }
 

@@ -80,9 +80,9 @@ class journal_slots {
             if (!error) error = platform::allocate_all(calls, file.get(), 0, file_bytes);
         } else {
             file = platform::open_file(guard.folder(), name, true, error);
-            if (!error) error = platform::read_through(file.get(), file_bytes);
         }
         if (!error) map_ = platform::mapping::of(file.get(), file_bytes, true, error);
+        if (!error && !fresh) error = platform::read_through(file.get(), map_, file_bytes);
         if (error) return system_failure("the slots " + guard.path_of(name), error);
         boot_ = platform::boot_identity();
         boot_.resize(boot_bytes);
