@@ -17,13 +17,6 @@
 
 namespace recoup::inline v1::config {
 
-namespace detail {
-
-template <class Running>
-concept names_document = std::convertible_to<Running, std::string_view>;
-
-}  // namespace detail
-
 /// Has policies go on, while calls run, with what a document says that was read anew: all of them, or, where one
 /// cannot, none.
 ///
@@ -75,8 +68,9 @@ std::vector<std::string_view> apply(policy_document const& document, clock_choic
 }
 
 template <class... Running>
-    requires((!recoup::detail::is_clock_choice<Running> && ...) &&
-             !(detail::names_document<Running> || ...))
+    requires((!recoup::detail::is_clock_choice<Running> &&
+              !std::convertible_to<Running, std::string_view>) &&
+             ...)
 std::vector<std::string_view> apply(policy_document const& document, Running&... running) {
     return apply(document, std::string_view{}, running...);
 }

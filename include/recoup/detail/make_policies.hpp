@@ -2,6 +2,7 @@
 #pragma once
 
 #include <recoup/classify/default_classifier.hpp>
+#include <recoup/detail/policy_checks.hpp>
 #include <recoup/detail/policy_set.hpp>
 #include <recoup/retry/retry.hpp>
 

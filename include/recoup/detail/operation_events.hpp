@@ -10,7 +10,6 @@
 #include <recoup/core/time.hpp>
 #include <recoup/detail/call_trace.hpp>
 #include <recoup/detail/deferred_events.hpp>
-#include <recoup/detail/nothing.hpp>
 #include <recoup/detail/observation.hpp>
 #include <recoup/detail/operation_scope.hpp>
 #include <recoup/detail/policy_set.hpp>

@@ -17,6 +17,8 @@
 #include <recoup/retry/retry.hpp>
 #include <recoup/retry/retry_budget.hpp>
 
+#include <concepts>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -30,93 +32,67 @@ class abandon_pool;  // guard/abandon_pool.hpp
 
 namespace config::detail {
 
-/// Which part of a document is whose.
+/// What a part of a document is called, and where it is.
+template <class Options>
+struct part {
+    std::string_view name;
+    std::optional<Options> policy_document::* in;
+};
+
+/// Which part of a document is whose: `nullptr` where none is.
 template <class P>
-struct part_of {
-    static constexpr std::string_view name{};
-};
+inline constexpr auto part_of = nullptr;
 template <>
-struct part_of<circuit_breaker> {
-    static constexpr std::string_view name = "circuit_breaker";
-    static auto& in(policy_document const& from) noexcept { return from.circuit_breaker; }
-};
+inline constexpr auto part_of<circuit_breaker> =
+    part{"circuit_breaker", &policy_document::circuit_breaker};
 template <>
-struct part_of<rate_limiter> {
-    static constexpr std::string_view name = "rate_limit";
-    static auto& in(policy_document const& from) noexcept { return from.rate_limit; }
-};
+inline constexpr auto part_of<rate_limiter> = part{"rate_limit", &policy_document::rate_limit};
 template <>
-struct part_of<bulkhead> {
-    static constexpr std::string_view name = "bulkhead";
-    static auto& in(policy_document const& from) noexcept { return from.bulkhead; }
-};
+inline constexpr auto part_of<bulkhead> = part{"bulkhead", &policy_document::bulkhead};
 template <>
-struct part_of<concurrency_limit> {
-    static constexpr std::string_view name = "concurrency_limit";
-    static auto& in(policy_document const& from) noexcept { return from.concurrency_limit; }
-};
+inline constexpr auto part_of<concurrency_limit> =
+    part{"concurrency_limit", &policy_document::concurrency_limit};
 template <>
-struct part_of<retry_budget> {
-    static constexpr std::string_view name = "retry_budget";
-    static auto& in(policy_document const& from) noexcept { return from.retry_budget; }
-};
+inline constexpr auto part_of<retry_budget> = part{"retry_budget", &policy_document::retry_budget};
 template <>
-struct part_of<reloadable<retry>> {
-    static constexpr std::string_view name = "retry";
-    static auto& in(policy_document const& from) noexcept { return from.retry; }
-};
+inline constexpr auto part_of<reloadable<retry>> = part{"retry", &policy_document::retry};
 template <>
-struct part_of<reloadable<deadline>> {
-    static constexpr std::string_view name = "deadline";
-    static auto& in(policy_document const& from) noexcept { return from.deadline; }
-};
+inline constexpr auto part_of<reloadable<deadline>> = part{"deadline", &policy_document::deadline};
 template <>
-struct part_of<reloadable<attempt_timeout>> {
-    static constexpr std::string_view name = "attempt_timeout";
-    static auto& in(policy_document const& from) noexcept { return from.attempt_timeout; }
-};
+inline constexpr auto part_of<reloadable<attempt_timeout>> =
+    part{"attempt_timeout", &policy_document::attempt_timeout};
 template <>
-struct part_of<reloadable<abandon_limit>> {
-    static constexpr std::string_view name = "abandon_after";
-    static auto& in(policy_document const& from) noexcept { return from.abandon_after; }
-};
+inline constexpr auto part_of<reloadable<abandon_limit>> =
+    part{"abandon_after", &policy_document::abandon_after};
 template <>
-struct part_of<reloadable<not_idempotent>> {
-    static constexpr std::string_view name = "not_idempotent";
-    static auto& in(policy_document const& from) noexcept { return from.not_idempotent; }
-};
+inline constexpr auto part_of<reloadable<not_idempotent>> =
+    part{"not_idempotent", &policy_document::not_idempotent};
 template <>
-struct part_of<abandon_pool> {
-    static constexpr std::string_view name = "abandon_pool";
-    static auto& in(policy_document const& from) noexcept { return from.abandon_pool; }
-};
+inline constexpr auto part_of<abandon_pool> = part{"abandon_pool", &policy_document::abandon_pool};
 template <class Key, class T>
-struct part_of<cache<Key, T>> {
-    static constexpr std::string_view name = "cache";
-    static auto& in(policy_document const& from) noexcept { return from.cache; }
-};
+inline constexpr auto part_of<cache<Key, T>> = part{"cache", &policy_document::cache};
 template <>
-struct part_of<hedge> {
-    static constexpr std::string_view name = "hedge";
-    static auto& in(policy_document const& from) noexcept { return from.hedge; }
-};
+inline constexpr auto part_of<hedge> = part{"hedge", &policy_document::hedge};
 template <>
-struct part_of<reloadable<classifier>> {
-    static constexpr std::string_view name = "classifier";
-    static auto& in(policy_document const& from) noexcept { return from.classifier; }
-};
+inline constexpr auto part_of<reloadable<classifier>> =
+    part{"classifier", &policy_document::classifier};
 
 /// How one running policy goes on with its part of a document.
 template <class P>
 struct appliance_of {
-    using part = part_of<P>;
-    static constexpr std::string_view name = part::name;
-    static constexpr bool known = !name.empty();
+    static constexpr auto own = part_of<P>;
+    static constexpr bool known = !std::same_as<decltype(own), std::nullptr_t const>;
+    static constexpr std::string_view name = [] {
+        if constexpr (known)
+            return own.name;
+        else
+            return std::string_view{};
+    }();
 
     /// Effects: adds what keeps it from that to `problems`.
     static void check(policy_document const& from, P const& running, place const& document) {
         if constexpr (known) {
-            auto const& to = part::in(from);
+            auto const& to = from.*own.in;
             if (!to) return;
             say_refusal(document.child(name), [&] {
                 if constexpr (requires { running.check_change(*to); })
@@ -130,7 +106,7 @@ struct appliance_of {
 
     static void replace(policy_document const& from, P& running) {
         if constexpr (requires { running.current(); }) {
-            auto const& to = part::in(from);
+            auto const& to = from.*own.in;
             if (!to) return;
             if constexpr (requires { to->classifier(); })
                 running.replace(to->classifier());
@@ -142,7 +118,7 @@ struct appliance_of {
     template <class Clock>
     static void change(policy_document const& from, P& running, Clock& time) {
         if constexpr (!requires { running.current(); }) {
-            auto const& to = part::in(from);
+            auto const& to = from.*own.in;
             if (!to) return;
             if constexpr (requires { running.change(*to, time); })
                 running.change(*to, time);
