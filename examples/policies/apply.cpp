@@ -3,7 +3,7 @@
 // prints: 2 at a time, 3 attempts
 // prints: 5 at a time, 7 attempts
 // prints: recoup: config: pages.bulkhead.at_once is 0, expected 1 to 1000000
-// prints: recoup: config: circuit_breaker.window cannot be changed: it holds what it has seen
+// prints: recoup: config: pages.circuit_breaker.window cannot be changed: it holds what it has seen
 // prints: 5 at a time, 7 attempts
 #include <recoup/config.hpp>
 #include <recoup/recoup.hpp>
@@ -23,7 +23,7 @@ struct policies_in_use {
         using recoup::config::policy_document;
         try {
             auto const document = recoup::config::read_text<policy_document>(text, "pages");
-            recoup::config::apply(document, breaker, room, again);
+            recoup::config::apply(document, "pages", breaker, room, again);
             show();
         } catch (recoup::config::bad_config const& wrong) {
             std::cout << wrong.what() << '\n';
