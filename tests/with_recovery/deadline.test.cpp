@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <recoup/with_recovery.hpp>
 
+#include <recoup/guard/bulkhead.hpp>
+#include <recoup/guard/rate_limiter.hpp>
 #include <recoup/observe/on_event.hpp>
 #include <recoup/testing/event_recorder.hpp>
 #include <recoup/testing/fault_plan.hpp>
@@ -11,6 +13,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -36,6 +39,16 @@ using recoup::testing::fault_plan;
 using recoup::testing::manual_clock;
 using trace = std::vector<std::string>;
 using delays = std::vector<duration>;
+
+struct counting_clock {
+    int reads = 0;
+    std::uint64_t draws = 0;
+    recoup::steady_time now() noexcept { return ++reads, recoup::steady_time{1h}; }
+    recoup::steady_time coarse_now() noexcept { return ++reads, recoup::steady_time{1h}; }
+    recoup::system_time system_now() noexcept { return ++reads, recoup::system_time{1h}; }
+    bool wait_until(recoup::steady_time, std::stop_token const&) { return true; }
+    std::uint64_t random() noexcept { return ++draws; }
+};
 
 auto const patient = retry{.max_attempts = 100, .backoff = recoup::constant(3s)};
 
@@ -126,15 +139,6 @@ TEST_CASE("field pain 10: a wait that oversleeps the deadline is followed by no 
 }
 
 TEST_CASE("Without a deadline no clock is read but for waiting") {
-    struct counting_clock {
-        int reads = 0;
-        recoup::steady_time now() noexcept { return ++reads, recoup::steady_time{1h}; }
-        recoup::steady_time coarse_now() noexcept { return ++reads, recoup::steady_time{1h}; }
-        recoup::system_time system_now() noexcept { return ++reads, recoup::system_time{1h}; }
-        bool wait_until(recoup::steady_time, std::stop_token const&) { return true; }
-        std::uint64_t random() noexcept { return ++draws; }
-        std::uint64_t draws = 0;
-    };
     counting_clock clock;
     CHECK(with_recovery(five, patient, recoup::on(clock))().has_value());
     CHECK(clock.reads == 0);
@@ -142,6 +146,32 @@ TEST_CASE("Without a deadline no clock is read but for waiting") {
     CHECK(with_recovery(five, patient, deadline{1h}, recoup::on(clock))().has_value());
     CHECK(clock.reads == 1);
     CHECK(clock.draws == 0);
+}
+
+TEST_CASE("The guards of the first attempt go by the moment at which the deadline began") {
+    counting_clock clock;
+    recoup::rate_limiter bucket{recoup::token_bucket(100, 1s)};
+    recoup::rate_limiter window{recoup::sliding_window(100, 1s)};
+    recoup::bulkhead room;
+    auto const wrapped = with_recovery(five, deadline{1h}, bucket, window, room, recoup::on(clock));
+    CHECK(wrapped().has_value());
+    CHECK(clock.reads == 1);
+
+    // An observer may have taken its time meanwhile.
+    clock.reads = 0;
+    auto const slow = recoup::on_event([](recoup::event const&) {});
+    CHECK(with_recovery(five, deadline{1h}, bucket, window, slow, recoup::on(clock))().has_value());
+    CHECK(clock.reads == 3);
+}
+
+TEST_CASE("A guard behind one at which an attempt has waited sees when that was") {
+    manual_clock clock;
+    recoup::rate_limiter first{recoup::token_bucket(1, 10s).waiting(1min)};
+    recoup::rate_limiter second{recoup::sliding_window(1, 9s)};
+    auto const wrapped = with_recovery(five, deadline{1h}, first, second, recoup::on(clock));
+    CHECK(wrapped().has_value());
+    CHECK(wrapped().has_value());  // 10 s later, when the second has room again: it had none before
+    CHECK(clock.elapsed() == 10s);
 }
 
 TEST_CASE("A stop that was requested before the call makes no attempt") {

@@ -17,6 +17,7 @@
 #include <recoup/detail/nothing.hpp>
 #include <recoup/detail/permits.hpp>
 #include <recoup/detail/policy_set.hpp>
+#include <recoup/detail/read_clock.hpp>
 #include <recoup/detail/retry_decisions.hpp>
 #include <recoup/guard/rejection.hpp>
 
@@ -88,7 +89,8 @@ class operation final
         attempt_permits permits;
         if constexpr (attempt_permits::any) {
             if constexpr (attempt_permits::may_wait) this->stands_in_line();
-            if (auto const* refused = permits.acquire(policies_, clock(), *this)) [[unlikely]]
+            auto&& time = first_clock();
+            if (auto const* refused = permits.acquire(policies_, time, *this)) [[unlikely]]
                 return reject(permits, *refused);
         }
         return proceed(permits);
@@ -183,6 +185,16 @@ class operation final
         return outcome;
     }
 
+    /// What the first attempt's guards read: the deadline has just looked at the clock, and that costs more than
+    /// most guards do. Not where something has come between that may take long: a store, an observer, a queue.
+    decltype(auto) first_clock() const noexcept {
+        if constexpr (has<policy_kind::deadline> && !has<policy_kind::persist> &&
+                      !has<policy_kind::observer> && !operation_permits::may_wait)
+            return read_clock{clock(), this->started_};
+        else
+            return clock();
+    }
+
     void begin_retries() noexcept {
         if constexpr (decisions::is_coroutine && has_state) state_.form = runs_as::coroutine;
         if constexpr (has<policy_kind::hedge>)
@@ -221,7 +233,8 @@ class operation final
             return give_up(failure{category::cancelled, errc::cancelled}, stop_reason::cancelled);
         if constexpr (operation_permits::any) {
             if constexpr (operation_permits::may_wait) this->stands_in_line();
-            if (auto const* refused = outer_permits_.acquire(policies_, clock(), *this)) {
+            auto&& time = first_clock();
+            if (auto const* refused = outer_permits_.acquire(policies_, time, *this)) {
                 auto const what = rejection(*refused);
                 emit(event_kind::rejected, &what);
                 return give_up(what, why_refused(*refused));

@@ -98,7 +98,8 @@ struct awaitable_driver {
         guard_rejection const* refused = nullptr;
         if constexpr (permits_type::any) {
             if constexpr (permits_type::may_wait) op.stands_in_line();
-            auto const asked = permits.ask(op.policies_, op.clock(), op);
+            auto&& time = op.first_clock();
+            auto const asked = permits.ask(op.policies_, time, op);
             refused = asked.refused;
             if constexpr (permits_type::may_stop)
                 if (asked.waits())
@@ -279,7 +280,8 @@ struct awaitable_driver {
             }
             if constexpr (Operation::has_state) op.state_.attempt = driven.attempt();
             if constexpr (permits_type::any) {
-                auto const asked = permits.ask(op.policies_, op.clock(), op);
+                auto&& time = op.first_clock();
+            auto const asked = permits.ask(op.policies_, time, op);
                 auto const* again = asked.refused;
                 if constexpr (permits_type::may_stop)
                     if (asked.waits())
