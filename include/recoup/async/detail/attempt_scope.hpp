@@ -34,16 +34,21 @@ namespace recoup::inline v1::detail {
 
 /// Where one attempt runs that others than its coroutine's slot may end: a timer, or a stop token.
 ///
-/// The attempt gets a strand of its own where the executor can hold one: its cancellation must not meet it
-/// while it runs on another thread.
+/// The attempt runs on a strand where the executor can hold one: its cancellation must not meet it while it runs
+/// on another thread.
 template <class Executor>
 class attempt_scope : public std::enable_shared_from_this<attempt_scope<Executor>> {
   public:
     /// An attempt by itself: what knows of its type is compiled once for each wrapped callable.
     using awaitable = boost::asio::awaitable<void, Executor>;
 
+    /// On a strand of its own, where `Executor` can hold one.
     explicit attempt_scope(Executor const& executor)
-        : executor_{exclusive(executor)}, timer_{executor_} {}
+        : attempt_scope{exclusive(executor), on_strand{}} {}
+    /// On the strand that `strand` is, with whatever else runs there.
+    struct on_strand {};
+    attempt_scope(Executor const& strand, on_strand /*tag*/)
+        : executor_{strand}, timer_{executor_} {}
     attempt_scope(attempt_scope const&) = delete;
     attempt_scope& operator=(attempt_scope const&) = delete;
 
@@ -84,6 +89,12 @@ class attempt_scope : public std::enable_shared_from_this<attempt_scope<Executor
 
     // ---- on its executor, and after the end of `run`
 
+    /// As `run`, and calls `then` there at the end. Throws: std::bad_alloc.
+    template <class Then>
+    void launch(awaitable body, duration limit, Then then) {
+        launch_for(executor_, std::move(body), limit, std::move(then));
+    }
+
     /// Whether it was told to end: where that was before it began, nobody else tells it.
     [[nodiscard]] bool cancelled() const noexcept { return cancelled_; }
     [[nodiscard]] bool timed_out() const noexcept { return timed_out_; }
@@ -114,21 +125,26 @@ class attempt_scope : public std::enable_shared_from_this<attempt_scope<Executor
         boost::asio::dispatch(
             executor_, [self = this->shared_from_this(), work = std::move(work), limit,
                         what = std::move(what), handler = std::move(handler)]() mutable {
-                self->spawn(std::move(handler), std::move(work), std::move(what), limit);
+                auto const resume_on = work.get_executor();
+                self->launch_for(resume_on, std::move(what), limit,
+                                 [handler = std::move(handler), work = std::move(work)]() mutable {
+                                     std::move(handler)();
+                                 });
             });
     }
 
-    template <class Handler, class Work>
-    void spawn(Handler handler, Work work, awaitable what, duration limit) {
+    /// Calls `then` on `resume_on`.
+    template <class ResumeOn, class Then>
+    void launch_for(ResumeOn const& resume_on, awaitable what, duration limit, Then then) {
         if (limit != unlimited) start_timer(limit);
-        auto const resume_on = work.get_executor();
         boost::asio::co_spawn(
             executor_, std::move(what),
             boost::asio::bind_executor(
-                resume_on, boost::asio::bind_cancellation_slot(
-                               signal_.slot(),
-                               [handler = std::move(handler), work = std::move(work)](
-                                   std::exception_ptr const&) mutable { std::move(handler)(); })));
+                resume_on,
+                boost::asio::bind_cancellation_slot(
+                    signal_.slot(), [then = std::move(then)](std::exception_ptr const&) mutable {
+                        std::move(then)();
+                    })));
     }
 
     void start_timer(duration limit) {

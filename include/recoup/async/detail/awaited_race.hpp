@@ -11,7 +11,6 @@
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_type.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
@@ -21,7 +20,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <exception>
 #include <memory>
 #include <utility>
 
@@ -68,8 +66,9 @@ class awaited_race : public std::enable_shared_from_this<awaited_race<Executor>>
   protected:
     /// One that takes part.
     struct lane {
-        explicit lane(Executor const& executor)
-            : scope{std::make_shared<attempt_scope<Executor>>(executor)} {}
+        explicit lane(Executor const& strand)
+            : scope{std::make_shared<attempt_scope<Executor>>(
+                  strand, typename attempt_scope<Executor>::on_strand{})} {}
         lane(lane const&) = delete;
         lane& operator=(lane const&) = delete;
 
@@ -91,12 +90,10 @@ class awaited_race : public std::enable_shared_from_this<awaited_race<Executor>>
 
     [[nodiscard]] Executor const& executor() const noexcept { return executor_; }
 
-    /// Throws: std::bad_alloc.
-    void launch(lane& one, awaitable what) {
-        boost::asio::co_spawn(executor_, std::move(what),
-                              boost::asio::bind_executor(
-                                  executor_, [self = this->shared_from_this(), &one](
-                                                 std::exception_ptr const&) { self->ended(one); }));
+    /// Runs `what` for at most `limit`. Throws: std::bad_alloc.
+    void launch(lane& one, awaitable what, duration limit) {
+        one.scope->launch(std::move(what), limit,
+                          [self = this->shared_from_this(), &one] { self->ended(one); });
     }
 
     /// Calls `due`, unless `stop_waiting` comes before. Throws: std::bad_alloc.

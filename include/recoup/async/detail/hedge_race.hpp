@@ -62,6 +62,12 @@ class hedge_race final : public awaited_race<Executor> {
     [[nodiscard]] result_type take() { return *std::move(decisive_->found); }
 
   private:
+    /// Whether what ends an attempt in time is an alarm of the clock that was named, and no timer of Asio's.
+    static constexpr bool has_own_limit =
+        has<policy_kind::clock> && has<policy_kind::attempt_timeout>;
+    using limit_type = std::optional<std::conditional_t<
+        has_own_limit, alarm_limit<clock_type, attempt_scope<Executor>>, nothing>>;
+
     struct racer : lane {
         racer(Executor const& executor, permits_type& of, auto& seen)
             : lane{executor}, permits{&of}, state{&seen} {}
@@ -74,6 +80,7 @@ class hedge_race final : public awaited_race<Executor> {
         permits_type* permits = &own_permits;
         state_type* state = &own_state;
         std::optional<result_type> found{};
+        limit_type limit{};
     };
 
     // ---- from here on: on the strand
@@ -98,55 +105,45 @@ class hedge_race final : public awaited_race<Executor> {
     bool launch(racer& one) noexcept {
         ++running_;
         try {
-            base::launch(one, run_one(one));
+            auto limit = coroutine_call::time_limit(op_);
+            if constexpr (has_own_limit) {
+                if (limit != unlimited) one.limit.emplace(op_.clock(), limit, one.scope);
+                limit = unlimited;
+            }
+            base::launch(one, run_one(one), limit);
             return true;
         } catch (...) {
             --running_;
+            one.limit.reset();
             fail(one, failure_now());
             return false;
         }
     }
 
     awaitable<void> run_one(racer& one) {
+        // Whatever reaches it has passed the filter of the operation's caller.
+        co_await boost::asio::this_coro::reset_cancellation_state(
+            boost::asio::enable_total_cancellation());
+        co_await boost::asio::this_coro::throw_if_cancelled(throws_);
         try {
-            auto const limit = coroutine_call::time_limit(op_);
-            auto const body = [this, &one]() -> awaitable<void> {
-                // Whatever reaches it has passed the filter of the operation's caller.
-                co_await boost::asio::this_coro::reset_cancellation_state(
-                    boost::asio::enable_total_cancellation());
-                co_await boost::asio::this_coro::throw_if_cancelled(throws_);
-                try {
-                    if (one.scope->cancelled()) {
-                        fail(one, failure{category::cancelled, errc::cancelled});
-                    } else {
-                        [[maybe_unused]] auto current = current_attempt(one);
-                        if constexpr (std::is_void_v<awaited>) {
-                            co_await coroutine_call::invoke(op_,
-                                                            coroutine_call::pointer_to(current));
-                            one.found.emplace(in_place<void>{});
-                        } else {
-                            auto&& got = co_await coroutine_call::invoke(
-                                op_, coroutine_call::pointer_to(current));
-                            one.found.emplace(coroutine_call::result_of<result_type, awaited>(got));
-                        }
-                        op_.check_value(*one.found);
-                    }
-                } catch (...) {
-                    fail(one, failure_now());
-                }
-                one.scope->ended();
-            };
-            if constexpr (has<policy_kind::clock> && has<policy_kind::attempt_timeout>) {
-                auto end = std::optional<alarm_limit<clock_type, attempt_scope<Executor>>>{};
-                if (limit != unlimited) end.emplace(op_.clock(), limit, one.scope);
-                co_await one.scope->run(body(), unlimited);
+            if (one.scope->cancelled()) {
+                fail(one, failure{category::cancelled, errc::cancelled});
             } else {
-                co_await one.scope->run(body(), limit);
+                [[maybe_unused]] auto current = current_attempt(one);
+                if constexpr (std::is_void_v<awaited>) {
+                    co_await coroutine_call::invoke(op_, coroutine_call::pointer_to(current));
+                    one.found.emplace(in_place<void>{});
+                } else {
+                    auto&& got =
+                        co_await coroutine_call::invoke(op_, coroutine_call::pointer_to(current));
+                    one.found.emplace(coroutine_call::result_of<result_type, awaited>(got));
+                }
+                op_.check_value(*one.found);
             }
-        } catch (...) {  // no memory for what runs it
+        } catch (...) {
             fail(one, failure_now());
         }
-        if (one.scope->timed_out() && !one.found->has_value()) fail(one, attempt_timed_out());
+        one.scope->ended();
     }
 
     using awaited = coroutine_call::awaited_of<Operation>;
@@ -224,6 +221,8 @@ class hedge_race final : public awaited_race<Executor> {
 
     void ended(lane& of) noexcept override {
         auto& one = static_cast<racer&>(of);
+        one.limit.reset();
+        if (one.scope->timed_out() && !one.found->has_value()) fail(one, attempt_timed_out());
         --running_;
         if (one.found->has_value()) {
             if (!winner_) {
