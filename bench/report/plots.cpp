@@ -230,7 +230,7 @@ void add_latency(std::vector<figure>& to, json const& report) {
     auto const bottom = 226.0;
     auto const nines = [](double percentile) { return -std::log10(1 - percentile / 100); };
     axis const across{
-        .least = nines(50), .greatest = nines(furthest), .from = 62, .to = width - 16};
+        .least = nines(50), .greatest = nines(furthest), .from = 62, .to = width - 20};
     axis const up{.least = std::pow(10, std::floor(std::log10(least))),
                   .greatest = std::pow(10, std::ceil(std::log10(greatest) + 1e-9)),
                   .from = bottom,

@@ -80,7 +80,7 @@ class hedge_race final : public awaited_race<Executor> {
         permits_type* permits = &own_permits;
         state_type* state = &own_state;
         std::optional<result_type> found{};
-        limit_type limit{};
+        limit_type limit{};  ///< while it runs
     };
 
     // ---- from here on: on the strand
@@ -120,12 +120,13 @@ class hedge_race final : public awaited_race<Executor> {
         }
     }
 
+    /// Throws nothing: what it finds it leaves in `one`.
     awaitable<void> run_one(racer& one) {
-        // Whatever reaches it has passed the filter of the operation's caller.
-        co_await boost::asio::this_coro::reset_cancellation_state(
-            boost::asio::enable_total_cancellation());
-        co_await boost::asio::this_coro::throw_if_cancelled(throws_);
         try {
+            // Whatever reaches it has passed the filter of the operation's caller.
+            co_await boost::asio::this_coro::reset_cancellation_state(
+                boost::asio::enable_total_cancellation());
+            co_await boost::asio::this_coro::throw_if_cancelled(throws_);
             if (one.scope->cancelled()) {
                 fail(one, failure{category::cancelled, errc::cancelled});
             } else {
