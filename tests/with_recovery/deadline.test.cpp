@@ -14,6 +14,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -162,6 +163,22 @@ TEST_CASE("The guards of the first attempt go by the moment at which the deadlin
     auto const slow = recoup::on_event([](recoup::event const&) {});
     CHECK(with_recovery(five, deadline{1h}, bucket, window, slow, recoup::on(clock))().has_value());
     CHECK(clock.reads == 3);
+}
+
+TEST_CASE("A guard that knows one clock alone is asked with that, beside a deadline as well") {
+    struct own_guard {
+        struct permit {
+            explicit operator bool() const noexcept { return true; }
+            void succeeded(recoup::real_clock&) noexcept {}
+            void failed(category, bool, recoup::real_clock&) noexcept {}
+        };
+        int asked = 0;
+        permit try_acquire(recoup::real_clock&) noexcept { return ++asked, permit{}; }
+        duration retry_in(recoup::real_clock&) noexcept { return {}; }
+    };
+    own_guard mine;
+    CHECK(with_recovery(five, deadline{1h}, std::ref(mine))().has_value());
+    CHECK(mine.asked == 1);
 }
 
 TEST_CASE("A guard behind one at which an attempt has waited sees when that was") {

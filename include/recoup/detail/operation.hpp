@@ -188,9 +188,12 @@ class operation final
     /// What the first attempt's guards read: the deadline has just looked at the clock, and that costs more than
     /// most guards do. Not where something has come between that may take long: a store, an observer, a queue.
     decltype(auto) first_clock() const noexcept {
+        using as_it_was = read_clock<std::remove_reference_t<decltype(clock())>>;
         if constexpr (has<policy_kind::deadline> && !has<policy_kind::persist> &&
-                      !has<policy_kind::observer> && !operation_permits::may_wait)
-            return read_clock{clock(), this->started_};
+                      !has<policy_kind::observer> && !operation_permits::may_wait &&
+                      operation_permits::template may_go_by<as_it_was> &&
+                      attempt_permits::template may_go_by<as_it_was>)
+            return as_it_was{clock(), this->started_};
         else
             return clock();
     }

@@ -7,6 +7,7 @@
 #include <recoup/guard/rejection.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <optional>
 #include <tuple>
@@ -52,6 +53,12 @@ struct guard_positions<Policies, Outside, std::index_sequence<I...>> {
     using type = decltype(in_order());
 };
 
+/// Whether a guard is not bound to another clock. One that is chosen by key is taken to be.
+template <class G, class Clock>
+concept asked_by = requires(G& gate, Clock& time) {
+    { gate.try_acquire(time) } noexcept -> std::same_as<typename G::permit>;
+};
+
 /// The permits of one attempt (or one operation) from all guards of a scope: all or none.
 template <class Policies, bool Outside,
           class Positions = typename guard_positions<Policies, Outside>::type>
@@ -69,6 +76,10 @@ class permits<Policies, Outside, std::tuple<Position...>> {
     static constexpr bool by_key = (keyed_guard<guard_at<Policies, Position::value>> || ...);
     /// Whether `ask` may stop at a guard that lets an attempt wait: which one there is for a key only the call tells.
     static constexpr bool may_stop = may_wait || by_key;
+
+    /// Whether all of them can be asked by such a clock: a guard of the user's own may know one alone.
+    template <class Clock>
+    static constexpr bool may_go_by = (asked_by<guard_at<Policies, Position::value>, Clock> && ...);
 
     /// Asks the guards, outermost first, and stops at the first that rejects. `call`: the operation, for
     /// guards that may wait (`give_up_at()`, `stop_token()`) or that look at `arguments()`.
