@@ -153,6 +153,7 @@ int run(options const& chosen) {
 
     std::puts("");
     bench::print_table(found);
+    bench::print_requirements(found);
     // What a call costs in nanoseconds is a goal, not a gate: on a machine that others use, too, noise
     // alone can miss it, and a gate that fails by noise is soon switched off.
     auto missed = 0;

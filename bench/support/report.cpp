@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <ctime>
 #include <fstream>
@@ -88,25 +89,31 @@ constexpr judged_by originals[] = {
     {"memory", requirement::memory, "MB", 5, false},
 };
 
+/// Returns: null where nothing was judged by it.
+verdict const* worst_of(report const& what, judged_by const& one) {
+    verdict const* worst = nullptr;
+    for (auto const& seen : what.verdicts) {
+        if (seen.of != one.which || !seen.figure) continue;
+        auto const worse = worst == nullptr || (one.at_least ? *seen.figure < *worst->figure
+                                                             : *seen.figure > *worst->figure);
+        if (worse) worst = &seen;
+    }
+    return worst;
+}
+
+double margin(double figure, judged_by const& one) {
+    return one.at_least ? figure - one.bound : one.bound - figure;
+}
+
 json margins(report const& what) {
     auto made = json::object();
     for (auto const& one : originals) {
-        verdict const* worst = nullptr;
-        for (auto const& seen : what.verdicts) {
-            if (seen.of != one.which || !seen.figure) continue;
-            auto const worse = worst == nullptr || (one.at_least ? *seen.figure < *worst->figure
-                                                                 : *seen.figure > *worst->figure);
-            if (worse) worst = &seen;
-        }
+        auto const* worst = worst_of(what, one);
         if (worst == nullptr) continue;
-        made[one.name] = {
-            {"worst", *worst->figure},
-            {"worst_of", worst->name},
-            {"bound", one.bound},
-            {"at_least", one.at_least},
-            {"unit", one.unit},
-            {"margin", one.at_least ? *worst->figure - one.bound : one.bound - *worst->figure},
-            {"met", met(what, one.which)}};
+        made[one.name] = {{"worst", *worst->figure},    {"worst_of", worst->name},
+                          {"bound", one.bound},         {"at_least", one.at_least},
+                          {"unit", one.unit},           {"margin", margin(*worst->figure, one)},
+                          {"met", met(what, one.which)}};
     }
     return made;
 }
@@ -251,6 +258,30 @@ void print_table(report const& what) {
         line(one.name, one.measured, one.wanted, said);
     }
     for (auto const& one : what.skips) line(one.name, one.why, "", "SKIPPED");
+}
+
+void print_requirements(report const& what) {
+    std::printf("\n%-15s%-12s%-12s%s\n", "requirement", "worst", "wanted", "");
+    for (auto const& one : originals) {
+        auto name = std::string{one.name};
+        std::replace(name.begin(), name.end(), '_', ' ');
+        auto const wanted =
+            (one.at_least ? std::string{"≥ "} : std::string{"≤ "}) + text(one.bound, one.unit, 0);
+        auto const* worst = worst_of(what, one);
+        if (worst == nullptr) {
+            std::printf("%-15s%-12s%s  not measured\n", name.c_str(), "-",
+                        padded(wanted, 10).c_str());
+            continue;
+        }
+        auto const spare = margin(*worst->figure, one);
+        auto const found = met(what, one.which);
+        std::printf("%-15s%-12s%s  %s by %s (%s)\n", name.c_str(),
+                    text(*worst->figure, one.unit).c_str(), padded(wanted, 10).c_str(),
+                    found.is_null() ? "too noisy to tell; beyond it"
+                    : found == true ? "met"
+                                    : "MISSED",
+                    text(std::abs(spare), one.unit).c_str(), worst->name.c_str());
+    }
 }
 
 bool write_json(report const& what, std::string const& path) {

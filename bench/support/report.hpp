@@ -121,6 +121,8 @@ std::string text(double value, char const* unit, int digits = 2);
 std::string text(spread const& values, char const* unit, int digits = 2);
 
 void print_table(report const& what);
+/// The four requirements of the original, and by how much each was met or missed.
+void print_requirements(report const& what);
 /// Returns: false where it cannot be written.
 bool write_json(report const& what, std::string const& path);
 
