@@ -100,16 +100,15 @@ void measure_success(plan const& chosen, report& into) {
         instant_clock time;
         unreliable callee{failure_rate};
         recoup::circuit_breaker breaker;
-        auto const retry = recoup::retry{.max_attempts = attempts};
+        auto const seen_with = [&](auto&... guards) {
+            return run(callee,
+                       recoup::with_recovery(std::ref(callee), recoup::on(time), guards...,
+                                             recoup::retry{.max_attempts = attempts}),
+                       operations, 0);
+        };
         // A single attempt leaves three failures in ten operations: among a million there are fifty in a hundred
         // by chance, at which a breaker opens, and should.
-        auto const seen =
-            attempts == 1
-                ? run(callee, recoup::with_recovery(std::ref(callee), recoup::on(time), retry),
-                      operations, 0)
-                : run(callee,
-                      recoup::with_recovery(std::ref(callee), recoup::on(time), breaker, retry),
-                      operations, 0);
+        auto const seen = attempts == 1 ? seen_with() : seen_with(breaker);
         auto const rate = percent(seen.succeeded, seen.operations);
         auto const possible = 100 * (1 - std::pow(failure_rate, attempts));
         auto const state = breaker.snapshot();

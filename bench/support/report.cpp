@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 #include <fstream>
 #include <numeric>
@@ -261,26 +262,31 @@ void print_table(report const& what) {
 }
 
 void print_requirements(report const& what) {
-    std::printf("\n%-15s%-12s%-12s%s\n", "requirement", "worst", "wanted", "");
+    auto const line = [](std::string const& name, std::string const& worst,
+                         std::string const& wanted, std::string const& said) {
+        std::printf("%s%s%s%s\n", padded(name, 15).c_str(), padded(worst, 12).c_str(),
+                    padded(wanted, 12).c_str(), said.c_str());
+    };
+    std::puts("");
+    line("requirement", "worst", "wanted", "");
     for (auto const& one : originals) {
         auto name = std::string{one.name};
         std::replace(name.begin(), name.end(), '_', ' ');
-        auto const wanted =
-            (one.at_least ? std::string{"≥ "} : std::string{"≤ "}) + text(one.bound, one.unit, 0);
+        auto const wanted = (one.at_least ? "≥ " : "≤ ") + text(one.bound, one.unit, 0);
         auto const* worst = worst_of(what, one);
         if (worst == nullptr) {
-            std::printf("%-15s%-12s%s  not measured\n", name.c_str(), "-",
-                        padded(wanted, 10).c_str());
+            line(name, "-", wanted, "not measured");
             continue;
         }
-        auto const spare = margin(*worst->figure, one);
         auto const found = met(what, one.which);
-        std::printf("%-15s%-12s%s  %s by %s (%s)\n", name.c_str(),
-                    text(*worst->figure, one.unit).c_str(), padded(wanted, 10).c_str(),
-                    found.is_null() ? "too noisy to tell; beyond it"
-                    : found == true ? "met"
-                                    : "MISSED",
-                    text(std::abs(spare), one.unit).c_str(), worst->name.c_str());
+        auto const spare = margin(*worst->figure, one);
+        auto const* unit = std::strcmp(one.unit, "%") == 0 ? "points" : one.unit;
+        line(name, text(*worst->figure, one.unit), wanted,
+             std::string{found.is_null() ? "too noisy to tell"
+                         : found == true ? "met"
+                                         : "MISSED"} +
+                 ", " + text(std::abs(spare), unit) + (spare >= 0 ? " to spare" : " beyond") +
+                 " (" + worst->name + ")");
     }
 }
 

@@ -8,6 +8,7 @@
 #include <recoup/guard/circuit_breaker.hpp>
 #include <recoup/guard/deadline.hpp>
 #include <recoup/guard/fallback.hpp>
+#include <recoup/guard/rate_limiter.hpp>
 #include <recoup/observe/on_event.hpp>
 #include <recoup/retry/not_idempotent.hpp>
 #include <recoup/retry/retry.hpp>
@@ -185,6 +186,15 @@ TEST_CASE("the deadline ends it where the next attempt would begin behind it", "
     auto const ended = run(call("x"));
     CHECK(ended.error().stopped() == stop_reason::deadline);
     CHECK(ended.error().attempts() == 3);
+}
+
+TEST_CASE("the guards of a later attempt go by the time of that attempt", "[async]") {
+    manual_clock clock;
+    recoup::rate_limiter window{recoup::sliding_window(1, 10s)};
+    auto const call = with_recovery(fails(1), retry{.backoff = recoup::constant(11s)},
+                                    recoup::deadline{1h}, window, recoup::on(clock));
+    CHECK(run(call("x")).has_value());
+    CHECK(clock.waits() == std::vector<recoup::duration>{11s});  // and none for a rejection
 }
 
 TEST_CASE("guards, budgets, fallbacks and value checks hold for coroutines, too", "[async]") {

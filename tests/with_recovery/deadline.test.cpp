@@ -191,6 +191,16 @@ TEST_CASE("A guard behind one at which an attempt has waited sees when that was"
     CHECK(clock.elapsed() == 10s);
 }
 
+TEST_CASE("The guards of a later attempt go by the time of that attempt") {
+    manual_clock clock;
+    recoup::rate_limiter window{recoup::sliding_window(1, 10s)};
+    fault_plan faults{"fail,ok"};
+    auto const wrapped = with_recovery(faults.wrap(five), retry{.backoff = recoup::constant(11s)},
+                                       deadline{1h}, window, recoup::on(clock));
+    CHECK(wrapped().has_value());
+    CHECK(clock.waits() == delays{11s});  // and none for a rejection
+}
+
 TEST_CASE("A stop that was requested before the call makes no attempt") {
     manual_clock clock;
     event_recorder seen;

@@ -42,11 +42,13 @@ class attempt_scope : public std::enable_shared_from_this<attempt_scope<Executor
     /// An attempt by itself: what knows of its type is compiled once for each wrapped callable.
     using awaitable = boost::asio::awaitable<void, Executor>;
 
+    /// An executor that is a strand already, or needs none.
+    struct on_strand {};
+
     /// On a strand of its own, where `Executor` can hold one.
     explicit attempt_scope(Executor const& executor)
         : attempt_scope{exclusive(executor), on_strand{}} {}
-    /// On the strand that `strand` is, with whatever else runs there.
-    struct on_strand {};
+    /// On `strand`, with whatever else runs there.
     attempt_scope(Executor const& strand, on_strand /*tag*/)
         : executor_{strand}, timer_{executor_} {}
     attempt_scope(attempt_scope const&) = delete;
@@ -76,7 +78,22 @@ class attempt_scope : public std::enable_shared_from_this<attempt_scope<Executor
         }
     }
 
-    /// Runs `body` for at most `limit`, and waits for its end, whatever happens. Pre: it throws nothing.
+    /// Runs `body` for at most `limit`, and calls `then` on `resume_on` at its end, whatever happens. On its
+    /// executor alone. Pre: `body` throws nothing. Throws: std::bad_alloc.
+    template <class ResumeOn, class Then>
+    void launch(ResumeOn const& resume_on, awaitable body, duration limit, Then then) {
+        if (limit != unlimited) start_timer(limit);
+        boost::asio::co_spawn(
+            executor_, std::move(body),
+            boost::asio::bind_executor(
+                resume_on,
+                boost::asio::bind_cancellation_slot(
+                    signal_.slot(), [then = std::move(then)](std::exception_ptr const&) mutable {
+                        std::move(then)();
+                    })));
+    }
+
+    /// The same from anywhere, and waits for its end.
     awaitable run(awaitable body, duration limit) {
         using token_type = boost::asio::use_awaitable_t<Executor>;
         auto token = token_type{};
@@ -88,12 +105,6 @@ class attempt_scope : public std::enable_shared_from_this<attempt_scope<Executor
     }
 
     // ---- on its executor, and after the end of `run`
-
-    /// As `run`, and calls `then` there at the end. Throws: std::bad_alloc.
-    template <class Then>
-    void launch(awaitable body, duration limit, Then then) {
-        launch_for(executor_, std::move(body), limit, std::move(then));
-    }
 
     /// Whether it was told to end: where that was before it began, nobody else tells it.
     [[nodiscard]] bool cancelled() const noexcept { return cancelled_; }
@@ -126,25 +137,11 @@ class attempt_scope : public std::enable_shared_from_this<attempt_scope<Executor
             executor_, [self = this->shared_from_this(), work = std::move(work), limit,
                         what = std::move(what), handler = std::move(handler)]() mutable {
                 auto const resume_on = work.get_executor();
-                self->launch_for(resume_on, std::move(what), limit,
-                                 [handler = std::move(handler), work = std::move(work)]() mutable {
-                                     std::move(handler)();
-                                 });
+                self->launch(resume_on, std::move(what), limit,
+                             [handler = std::move(handler), work = std::move(work)]() mutable {
+                                 std::move(handler)();
+                             });
             });
-    }
-
-    /// Calls `then` on `resume_on`.
-    template <class ResumeOn, class Then>
-    void launch_for(ResumeOn const& resume_on, awaitable what, duration limit, Then then) {
-        if (limit != unlimited) start_timer(limit);
-        boost::asio::co_spawn(
-            executor_, std::move(what),
-            boost::asio::bind_executor(
-                resume_on,
-                boost::asio::bind_cancellation_slot(
-                    signal_.slot(), [then = std::move(then)](std::exception_ptr const&) mutable {
-                        std::move(then)();
-                    })));
     }
 
     void start_timer(duration limit) {

@@ -280,8 +280,7 @@ struct awaitable_driver {
             }
             if constexpr (Operation::has_state) op.state_.attempt = driven.attempt();
             if constexpr (permits_type::any) {
-                auto&& time = op.first_clock();
-                auto const asked = permits.ask(op.policies_, time, op);
+                auto const asked = permits.ask(op.policies_, op.clock(), op);
                 auto const* again = asked.refused;
                 if constexpr (permits_type::may_stop)
                     if (asked.waits())

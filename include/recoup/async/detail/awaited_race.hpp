@@ -92,7 +92,7 @@ class awaited_race : public std::enable_shared_from_this<awaited_race<Executor>>
 
     /// Runs `what` for at most `limit`. Throws: std::bad_alloc.
     void launch(lane& one, awaitable what, duration limit) {
-        one.scope->launch(std::move(what), limit,
+        one.scope->launch(executor_, std::move(what), limit,
                           [self = this->shared_from_this(), &one] { self->ended(one); });
     }
 
