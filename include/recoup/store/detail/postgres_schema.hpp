@@ -2,6 +2,7 @@
 #pragma once
 
 #include <recoup/store/detail/postgres_pool.hpp>
+#include <recoup/store/detail/postgres_tables.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -41,7 +42,7 @@ class postgres_schema {
         refused.reset();
         std::vector<std::string> found;
         if (auto why = read_columns(on, until, found)) return why;
-        auto expected = postgres_sql::columns();
+        auto expected = postgres_columns();
         std::sort(expected.begin(), expected.end());
         std::sort(found.begin(), found.end());
         auto const has_version =
